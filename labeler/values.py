@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Literal
 
 Place = Literal["start", "end", "both", "interface"]
 OnFailure = Literal["block", "pass"]
 Structured = Literal["header", "field", "block"]
 State = Literal["applied", "skipped", "failed", "degraded"]
-
-_NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +25,7 @@ class Exchange:
 
     route: str = ""
     method: str = "POST"
-    headers: Mapping[str, str] = field(default=_NOTHING)
+    headers: Mapping[str, str] = field(default_factory=dict)
     model: str = ""
     messages: tuple[str, ...] = ()
     named: tuple[str, ...] | None = None

@@ -1,0 +1,295 @@
+"""A stream of server-sent events: labels go into the events that carry the text, or right before
+the one that ends it; everything else leaves as the bytes that came in, at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from labeler.body.base import Body, Job
+from labeler.body.places import insert_member, insert_words, move_offsets, moved
+from labeler.body.splice import Piece
+from labeler.dialects.base import Doc, End, Failure, Finish, Shift, Text, Tool
+from labeler.errors import ContentError
+from labeler.framing import json_text, sse
+from labeler.labels.slot import OPEN, Insertion, Slot
+from labeler.values import SlotOutcome
+
+_DONE = b"[DONE]"
+_HELD = 64
+"""No more events are held back than this while an answer's first characters are undecided."""
+
+
+class Record(Piece):
+    """One event, its data, and what is changed in it."""
+
+    __slots__ = ("doc", "event")
+
+    def __init__(self, raw: bytes, event: sse.Event, doc: Doc) -> None:
+        super().__init__(raw)
+        self.event = event
+        self.doc = doc
+
+    def where(self, at: int) -> int:
+        return self.event.raw_offset(at)
+
+
+class EventBody(Body):
+    """The state machine of one stream; each answer in it is a slot of its own."""
+
+    kind = "events"
+
+    def __init__(self, job: Job) -> None:
+        super().__init__(job)
+        self._splitter = sse.Splitter(job.limits.record)
+        self._slots: dict[int, Slot] = {}
+        self._tools: set[int] = set()
+        self._held: list[Piece] = []
+        self._passing = bool(job.mute and not job.sidecar)
+        self._sidecar = job.sidecar
+        self._known = False
+
+    def feed(self, data: bytes) -> bytes:
+        if self._passing:
+            return self._pass(data)
+        if not (self._splitter.rest or self._held) and self._plain(data):
+            self.output.passed(len(data))
+            return data
+        out: list[bytes] = []
+        try:
+            records = self._splitter.feed(data)
+        except ContentError as error:
+            return self._failed(str(error), self._splitter.close())
+        for at, raw in enumerate(records):
+            try:
+                out.append(self._record(raw))
+            except ContentError as error:
+                rest = b"".join(records[at:]) + self._splitter.close()
+                out.append(self._failed(str(error), rest))
+                break
+        return b"".join(out)
+
+    def close(self, *, clean: bool = True) -> bytes:
+        if self._passing:
+            return b""
+        rest = self._splitter.close()
+        out: list[bytes] = []
+        try:
+            if rest:
+                out.append(self._record(rest))
+            out.append(self._end(clean=clean))
+        except ContentError as error:
+            out.append(self._failed(str(error), b""))
+        if clean and not self._known and not self.failure and self.output.length:
+            out.append(self._failed("unknown shape: no event of this dialect", b""))
+        return b"".join(out)
+
+    def slots(self) -> tuple[SlotOutcome, ...]:
+        if self.job.mute:
+            return (SlotOutcome(0, self.number(0, 1), "skipped", self.job.mute),)
+        many = len(self._slots)
+        return tuple(slot.outcome(at, self.number(at, many)) for at, slot in sorted(self._slots.items()))
+
+    # The quick way: a run of events with text of answers that are open, and nothing else.
+
+    def _plain(self, data: bytes) -> bool:
+        if not (data.startswith(b"data: {") and data.endswith(b"}\n\n")) or b"\r" in data or self._sidecar:
+            return False
+        payload = data[6:-2]
+        count = payload.count(b"\n\ndata: ")
+        try:
+            if count:
+                docs = json_text.orjson.loads(b"[%s]" % payload.replace(b"\n\ndata: ", b","))
+            else:
+                docs = [json_text.orjson.loads(payload)]
+        except ValueError:
+            return False
+        if len(docs) != count + 1:
+            return False
+        return self._run(docs)
+
+    def _run(self, docs: list[Any]) -> bool:
+        plain, slots = self.job.dialect.plain, self._slots
+        texts: list[tuple[Slot, str, Any]] = []
+        for doc in docs:
+            found = plain(doc)
+            if found is None:
+                return False
+            slot = slots.get(found[0])
+            if slot is None or slot.state != OPEN:
+                return False
+            texts.append((slot, found[1], doc))
+        for slot, text, doc in texts:
+            if text:
+                slot.run(text)
+                slot.last = doc
+        return True
+
+    # One record at a time.
+
+    def _record(self, raw: bytes) -> bytes:
+        event = sse.parse(raw)
+        if event is None:
+            return self._overtake(raw)
+        payload = event.payload.strip()
+        if payload == _DONE:
+            return self._end() + self._flush(raw)
+        try:
+            doc = json_text.loads(event.payload)
+        except ValueError:
+            if not payload:
+                return self._overtake(raw)
+            msg = f"an event's data is no JSON: {payload[:80]!r}"
+            raise ContentError(msg) from None
+        if b"event: error" in event.prefix or b"event:error" in event.prefix:
+            return self._upstream_error(raw)
+        if not isinstance(doc, dict):
+            return self._flush(raw)
+        return self._document(Record(raw, event, doc))
+
+    def _document(self, record: Record) -> bytes:
+        doc = record.doc
+        self._known = self._known or self.job.dialect.knows(doc)
+        before: list[Piece] = []
+        parts = list(self.job.dialect.events(doc))
+        wholes = {part.slot: part for part in parts if isinstance(part, Text) and part.whole}
+        for part in parts:
+            if isinstance(part, Failure):
+                return self._upstream_error(record.raw)
+            if isinstance(part, End):
+                before += self._close_all()
+            elif self.job.mute:
+                continue
+            elif isinstance(part, Text):
+                self._text(record, part)
+            elif isinstance(part, Shift):
+                self._shift(record, part)
+            elif isinstance(part, Tool):
+                self._tools.add(part.slot)
+            elif isinstance(part, Finish):
+                before += self._finish(record, part.slot, parts, wholes)
+        if self._sidecar and any(isinstance(part, Text | Finish) for part in parts):
+            insert_member(record, record.event.payload, record.where, "aigc", self._sidecar)
+            self._sidecar = b""
+        self._held += [*before, record]
+        if any(slot.holding for slot in self._slots.values()) and len(self._held) < _HELD:
+            return b""
+        return self._flush()
+
+    def _slot(self, index: int) -> Slot:
+        slot = self._slots.get(index)
+        if slot is None:
+            slot = self._slots[index] = Slot(self.job.plan, self.job.limits.answer)
+        return slot
+
+    def _text(self, record: Record, part: Text) -> None:
+        slot = self._slot(part.slot)
+        if part.whole:
+            self._insert(slot.repeat((record, part), part.text))
+        elif part.text:
+            slot.last = record
+            self._insert(slot.feed((record, part), part.text))
+
+    def _shift(self, record: Record, part: Shift) -> None:
+        given = self._slot(part.slot).given
+        values = [moved(value, given, end=part.end) for value in part.values]
+        move_offsets(record, record.event.payload, record.where, part, values)
+
+    def _insert(self, insertions: Iterable[Insertion]) -> None:
+        for insertion in insertions:
+            record, text = insertion.handle
+            insert_words(record, record.event.payload, record.where, text, [(insertion.at, insertion.words)])
+
+    def _finish(
+        self, record: Record, index: int, parts: list[Any], wholes: dict[int, Text]
+    ) -> list[Piece]:
+        slot = self._slot(index)
+        if slot.fresh and index in wholes:
+            self._insert(slot.complete((record, wholes[index]), wholes[index].text, tool=index in self._tools))
+            return []
+        own = [p for p in parts if isinstance(p, Text) and not p.whole and p.slot == index and p.text]
+        return self._close_slot(index, (record, own[-1]) if own else None)
+
+    def _close_slot(self, index: int, here: tuple[Record, Text] | None = None, failed: str = "") -> list[Piece]:
+        """End one answer: its last words go to the end of the text at `here`, else into an event
+        of their own, which is returned."""
+        slot = self._slots[index]
+        insertions, words = slot.close(tool=index in self._tools, failed=failed)
+        self._insert(insertions)
+        if not words:
+            return []
+        if here is not None:
+            record, text = here
+            insert_words(record, record.event.payload, record.where, text, [(len(text.text), words)])
+            return []
+        return [self._injected(slot, index, words)]
+
+    def _injected(self, slot: Slot, index: int, words: str) -> Piece:
+        like = slot.last
+        doc, event = (like.doc, like.event) if isinstance(like, Record) else (like, _LIKE)
+        chunk = event.write(self.job.dialect.chunk(doc, index, words))
+        piece = Piece(b"")
+        piece.add(0, chunk)
+        return piece
+
+    def _close_all(self, failed: str = "") -> list[Piece]:
+        return [piece for index in list(self._slots) for piece in self._close_slot(index, None, failed)]
+
+    # What stands between and after the records.
+
+    def _overtake(self, raw: bytes) -> bytes:
+        """A comment or heartbeat passes at once, also ahead of events that are held; the account
+        says that it stood behind them."""
+        if not self._held:
+            self.output.passed(len(raw))
+            return raw
+        ahead, ghost = Piece(b""), Piece(raw)
+        ahead.add(0, raw)
+        ghost.add(0, b"", removed=raw)
+        self._held.append(ghost)
+        return self.output.write([ahead])
+
+    def _flush(self, raw: bytes = b"") -> bytes:
+        if not self._held:
+            self.output.passed(len(raw))
+            return raw
+        held, self._held = self._held, []
+        return self.output.write([*held, Piece(raw)] if raw else held)
+
+    def _end(self, *, clean: bool = True) -> bytes:
+        self._held += self._close_all("" if clean else "the upstream broke off")
+        return self._flush()
+
+    def _upstream_error(self, raw: bytes) -> bytes:
+        self._known = True
+        self._held += self._close_all("the upstream reported an error")
+        return self._flush(raw)
+
+    # When labelling fails.
+
+    def _pass(self, data: bytes) -> bytes:
+        if self.broken:
+            return b""
+        self.output.passed(len(data))
+        return data
+
+    def _failed(self, reason: str, rest: bytes) -> bytes:
+        """The policy's word: `block` breaks the transfer off while an answer lacks its marker;
+        otherwise the rest passes as it is."""
+        self.failure = reason
+        self._passing = True
+        slots = self._slots.values()
+        marked = bool(slots) and all(slot.marked for slot in slots)
+        if self.job.on_failure == "block" and not marked:
+            self.broken = True
+            self._held.clear()
+            error = Piece(b"")
+            message = f"This answer could not be labelled as AI-generated and was withheld: {reason}"
+            error.add(0, b"data: %s\n\n" % self.job.dialect.error(message, "label_failed"))
+            return self.output.write([error])
+        for slot in slots:
+            slot.close(failed=reason)
+        return self._flush(rest) if rest else self._flush()
+
+
+_LIKE = sse.Event(b"", (), b"data: ", b"\n")

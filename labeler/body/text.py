@@ -1,0 +1,101 @@
+"""Plain text, in chunks: labels before its first and after its last character."""
+
+from __future__ import annotations
+
+import codecs
+
+from labeler.body.base import Body, Job
+from labeler.body.splice import Piece
+from labeler.errors import ContentError
+from labeler.labels.slot import Insertion, Slot
+from labeler.values import SlotOutcome
+
+
+class TextBody(Body):
+    """One slot over the whole body. Bytes pass as they came; a character cut in two waits.
+
+    `charset` is any that Python knows in which ASCII stands for itself; bytes that are none of
+    its characters pass untouched.
+    """
+
+    kind = "text"
+
+    def __init__(self, job: Job, charset: str = "utf-8") -> None:
+        super().__init__(job)
+        self._charset = charset
+        try:
+            decoder = codecs.getincrementaldecoder(charset)
+        except LookupError:
+            self._fail(f"unknown charset {charset}")
+        else:
+            self._decoder = decoder(errors="surrogateescape")
+        self._slot = Slot(job.plan, job.limits.answer)
+        self._held: list[tuple[Piece, str]] = []
+        self._cut = b""
+
+    def feed(self, data: bytes) -> bytes:
+        if self.failure or self.job.mute:
+            return b"" if self.broken else self._raw(data)
+        text = self._decoder.decode(data)
+        waiting = self._decoder.getstate()[0]
+        raw = self._cut + data
+        self._cut = waiting
+        raw = raw[: len(raw) - len(waiting)]
+        return self._take(raw, text) if raw else b""
+
+    def close(self, *, clean: bool = True) -> bytes:
+        if self.failure or self.job.mute:
+            return b""
+        out = b""
+        if self._cut:
+            cut, self._cut = self._cut, b""
+            out = self._take(cut, cut.decode(self._charset, "surrogateescape"))
+        insertions, words = self._slot.close(failed="" if clean else "the upstream broke off")
+        self._insert(insertions)
+        last = Piece(b"")
+        if words:
+            last.add(0, self._encoded(words))
+        return out + self._flush(last)
+
+    def slots(self) -> tuple[SlotOutcome, ...]:
+        if self.job.mute:
+            return (SlotOutcome(0, self.job.number, "skipped", self.job.mute),)
+        return (self._slot.outcome(0, self.job.number),)
+
+    def _take(self, raw: bytes, text: str) -> bytes:
+        piece = Piece(raw)
+        handle = (piece, text)
+        try:
+            self._insert(self._slot.feed(handle, text))
+        except ContentError as error:
+            self._fail(str(error))
+            return b"" if self.broken else self._flush(piece)
+        if self._slot.holding:
+            self._held.append(handle)
+            return b""
+        return self._flush(piece)
+
+    def _insert(self, insertions: list[Insertion]) -> None:
+        for insertion in insertions:
+            piece, text = insertion.handle
+            at = len(text[: insertion.at].encode(self._charset, "surrogateescape")) if insertion.at else 0
+            piece.add(at, self._encoded(insertion.words))
+
+    def _encoded(self, words: str) -> bytes:
+        try:
+            return words.encode(self._charset)
+        except UnicodeEncodeError:
+            msg = f"the label cannot be written in {self._charset}"
+            raise ContentError(msg) from None
+
+    def _flush(self, piece: Piece) -> bytes:
+        held, self._held = self._held, []
+        return self.output.write([*(held_piece for held_piece, _ in held), piece])
+
+    def _raw(self, data: bytes) -> bytes:
+        self.output.passed(len(data))
+        return data
+
+    def _fail(self, reason: str) -> None:
+        self.failure = reason
+        self.broken = self.job.on_failure == "block" and not (hasattr(self, "_slot") and self._slot.marked)

@@ -1,0 +1,113 @@
+"""What a dialect is: where generated text stands in an API's wire format.
+
+A dialect is stateless. It reads parsed documents and names places in them by path; the splicing
+of bytes, the labels and the order of things are not its business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+Doc = dict[str, Any]
+Path = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a request says.
+
+    `messages` are the user's texts, oldest first. `mute` says why no text may be put into the
+    answer (`structured output`, `prefill` …), "" where it may. `turns` are the texts of earlier
+    assistant turns and where they stand.
+    """
+
+    model: str = ""
+    messages: tuple[str, ...] = ()
+    mute: str = ""
+    turns: tuple[tuple[Path, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Visible text of one answer; `whole` where it repeats the answer from its start."""
+
+    slot: int
+    path: Path
+    text: str
+    whole: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """Character offsets into the text of an answer (a number or a list of them at `path`), which
+    a label before them moves. `end`: the offset is where a range ends."""
+
+    slot: int
+    path: Path
+    values: tuple[int, ...]
+    end: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """The answer calls a tool: what follows its text is not for people."""
+
+    slot: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """One answer ends."""
+
+    slot: int
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """Every answer that is still open ends (a usage chunk, `[DONE]`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """The upstream reports an error: nothing may be said after it."""
+
+
+Part = Text | Shift | Tool | Finish | End | Failure
+
+
+class Dialect(Protocol):
+    """One API's wire format."""
+
+    name: str
+    suffixes: tuple[str, ...]
+    """Paths that end so are claimed, under any prefix."""
+
+    def asked(self, doc: Any) -> Asked:
+        """Read a request's document."""
+        ...
+
+    def parts(self, doc: Any) -> Iterator[Part]:
+        """The places in a complete answer; ValueError where the shape is none of this dialect's."""
+        ...
+
+    def events(self, doc: Any) -> Iterator[Part]:
+        """The places in one event of a stream, in the order in which they count."""
+        ...
+
+    def knows(self, doc: Any) -> bool:
+        """True where an event has this dialect's shape, with or without text."""
+        ...
+
+    def plain(self, doc: Any) -> tuple[int, str] | None:
+        """(slot, text) of an event that carries text of one answer and nothing else that counts."""
+        ...
+
+    def chunk(self, like: Doc, slot: int, words: str) -> bytes:
+        """The data of an event with `words` as text of `slot`, its envelope cloned from `like`."""
+        ...
+
+    def error(self, message: str, code: str) -> bytes:
+        """An error body in this dialect's shape (JSON)."""
+        ...

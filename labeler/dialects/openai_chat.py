@@ -1,0 +1,206 @@
+"""OpenAI chat completions and all that speak it: DeepSeek, Qwen, Zhipu, Moonshot, MiniMax, vLLM,
+SGLang, Ollama's `/v1`, Azure, OpenRouter, Mistral, Perplexity, FastGPT."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from labeler.dialects.base import Asked, Doc, End, Failure, Finish, Part, Path, Shift, Text, Tool
+
+TOOL_FINISH = ("tool_calls", "function_call")
+_STRUCTURED = (
+    "guided_json",
+    "guided_regex",
+    "guided_choice",
+    "guided_grammar",
+    "structured_outputs",
+    "regex",
+    "json_schema",
+    "ebnf",
+)
+_AZURE_OFFSETS = (("check_offset", False), ("start_offset", False), ("end_offset", True))
+_CITATION_OFFSETS = (("start_index", False), ("end_index", True))
+# Members of a delta that are never visible text and never end anything.
+_QUIET = frozenset({"content", "role", "reasoning", "reasoning_content", "refusal", "token_id", "channel"})
+
+
+class OpenAIChat:
+    """`…/chat/completions`."""
+
+    name = "openai-chat"
+    suffixes: tuple[str, ...] = ("/chat/completions",)
+
+    def asked(self, doc: Any) -> Asked:
+        messages = [m for m in _list(doc.get("messages")) if isinstance(m, dict)]
+        return Asked(
+            model=_str(doc.get("model")),
+            messages=tuple(
+                "\n".join(text for _, text in texts(m.get("content"), ()))
+                for m in messages
+                if m.get("role") == "user"
+            ),
+            mute=structured(doc) or ("prefill" if messages and messages[-1].get("role") == "assistant" else ""),
+            turns=tuple(
+                turn
+                for at, m in enumerate(_list(doc.get("messages")))
+                if isinstance(m, dict) and m.get("role") == "assistant"
+                for turn in texts(m.get("content"), ("messages", at, "content"))
+            ),
+        )
+
+    def parts(self, doc: Any) -> Iterator[Part]:
+        for at, choice in _choices(doc):
+            message = choice.get("message")
+            if not isinstance(message, dict):
+                msg = f"choices[{at}] has no message"
+                raise ValueError(msg)
+            yield from self._message(choice, message, ("choices", at, "message"), slot_of(choice, at))
+
+    def events(self, doc: Any) -> Iterator[Part]:
+        if doc.get("error"):
+            yield Failure()
+            return
+        choices = _list(doc.get("choices"))
+        if not choices and doc.get("usage"):
+            yield End()
+        for at, choice in enumerate(choices):
+            if isinstance(choice, dict):
+                yield from self._choice(choice, at)
+
+    def knows(self, doc: Any) -> bool:
+        return isinstance(doc.get("choices"), list)
+
+    def plain(self, doc: Any) -> tuple[int, str] | None:
+        choices = doc.get("choices")
+        if not choices or len(choices) != 1 or "error" in doc:
+            return None
+        choice = choices[0]
+        delta = choice.get("delta")
+        if (
+            not delta
+            or choice.get("finish_reason") is not None
+            or "message" in choice
+            or "content_filter_offsets" in choice
+        ):
+            return None
+        if len(delta) > 1 and not (delta.keys() <= _QUIET and delta.get("role") != "tool"):
+            return None
+        text = delta.get("content")
+        return (choice.get("index", 0), text) if type(text) is str else None
+
+    def chunk(self, like: Doc, slot: int, words: str) -> bytes:
+        return clone(like, {"index": slot, "delta": {"content": words}, "logprobs": None, "finish_reason": None})
+
+    def error(self, message: str, code: str) -> bytes:
+        error = {"message": message, "type": "labeling_error", "param": None, "code": code}
+        return json.dumps({"error": error}).encode()
+
+    def _choice(self, choice: Doc, at: int) -> Iterator[Part]:
+        slot, path = slot_of(choice, at), ("choices", at)
+        delta = choice.get("delta")
+        if isinstance(delta, dict) and delta.get("role") != "tool":
+            yield from self._message(choice, delta, (*path, "delta"), slot)
+        if finished(choice):
+            if choice["finish_reason"] in TOOL_FINISH:
+                yield Tool(slot)
+            yield Finish(slot)
+        message = choice.get("message")
+        if isinstance(message, dict):
+            for where, text in texts(message.get("content"), (*path, "message", "content")):
+                yield Text(slot, where, text, whole=True)
+
+    def _message(self, choice: Doc, message: Doc, path: Path, slot: int) -> Iterator[Part]:
+        for where, text in texts(message.get("content"), (*path, "content")):
+            yield Text(slot, where, text)
+        if message.get("tool_calls") or message.get("function_call"):
+            yield Tool(slot)
+        yield from _citations(message.get("annotations"), (*path, "annotations"), slot)
+        offsets = choice.get("content_filter_offsets")
+        if isinstance(offsets, dict):
+            yield from _offsets(offsets, (*path[:-1], "content_filter_offsets"), slot, _AZURE_OFFSETS)
+
+
+def texts(content: Any, path: Path) -> list[tuple[Path, str]]:
+    """The visible texts of a message's content: a string, or a list of parts (Mistral, FastGPT)."""
+    if isinstance(content, str):
+        return [(path, content)]
+    found: list[tuple[Path, str]] = []
+    for at, part in enumerate(content if isinstance(content, list) else ()):
+        if not isinstance(part, dict) or part.get("type") != "text":
+            continue
+        text = part.get("text")
+        if isinstance(text, str):
+            found.append(((*path, at, "text"), text))
+        elif isinstance(text, dict) and isinstance(text.get("content"), str):
+            found.append(((*path, at, "text", "content"), text["content"]))
+    return found
+
+
+def structured(doc: Doc) -> str:
+    """Why the answer to this request is for a machine: structured output or a forced tool call."""
+    wanted = doc.get("response_format")
+    if isinstance(wanted, dict) and wanted.get("type", "text") != "text":
+        return "structured output"
+    if any(doc.get(name) for name in _STRUCTURED):
+        return "structured output"
+    choice = doc.get("tool_choice")
+    if isinstance(choice, dict) or choice in ("required", "any") or isinstance(doc.get("function_call"), dict):
+        return "forced tool call"
+    return ""
+
+
+def slot_of(choice: Doc, at: int) -> int:
+    """The answer that a choice belongs to: its index, else its place."""
+    index = choice.get("index")
+    return index if type(index) is int else at
+
+
+def finished(choice: Doc) -> bool:
+    """True where a choice says that its answer ends (some send the string "null" before that)."""
+    reason = choice.get("finish_reason")
+    return bool(reason) and reason != "null"
+
+
+def clone(like: Doc, choice: Doc) -> bytes:
+    """An event with one choice in the envelope of another event, in ASCII."""
+    kept = {key: like[key] for key in ("id", "object", "created", "model", "system_fingerprint") if key in like}
+    return json.dumps({**kept, "choices": [choice]}, separators=(",", ":")).encode("ascii")
+
+
+def _choices(doc: Any) -> Iterator[tuple[int, Doc]]:
+    choices = doc.get("choices") if isinstance(doc, dict) else None
+    if not isinstance(choices, list):
+        msg = "the answer has no list of choices"
+        raise ValueError(msg)
+    for at, choice in enumerate(choices):
+        if not isinstance(choice, dict):
+            msg = f"choices[{at}] is no object"
+            raise ValueError(msg)
+        yield at, choice
+
+
+def _citations(annotations: Any, path: Path, slot: int) -> Iterator[Shift]:
+    for at, note in enumerate(annotations if isinstance(annotations, list) else ()):
+        if not isinstance(note, dict):
+            continue
+        inner = note.get("url_citation")
+        if isinstance(inner, dict):
+            yield from _offsets(inner, (*path, at, "url_citation"), slot, _CITATION_OFFSETS)
+        yield from _offsets(note, (*path, at), slot, _CITATION_OFFSETS)
+
+
+def _offsets(holder: Doc, path: Path, slot: int, names: tuple[tuple[str, bool], ...]) -> Iterator[Shift]:
+    for name, end in names:
+        value = holder.get(name)
+        if type(value) is int:
+            yield Shift(slot, (*path, name), (value,), end)
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _str(value: Any) -> str:
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,65 @@
+"""OpenAI's legacy completions, still spoken by vLLM, DeepSeek (beta), Together and many relays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from labeler.dialects.base import Asked, Doc, Finish, Part, Path, Shift, Text
+from labeler.dialects.openai_chat import OpenAIChat, clone, finished, slot_of, structured
+
+_FILL_IN = ("<|fim_prefix|>", "<fim_prefix>", "<fim-prefix>", "<｜fim▁begin｜>", "[SUFFIX]", "<PRE>")
+
+
+class OpenAILegacy(OpenAIChat):
+    """`…/completions`: one `text` for each choice."""
+
+    name = "openai-legacy"
+    suffixes = ("/completions",)
+
+    def asked(self, doc: Any) -> Asked:
+        prompt = doc.get("prompt")
+        prompts = [prompt] if isinstance(prompt, str) else prompt if isinstance(prompt, list) else []
+        messages = tuple(text for text in prompts if isinstance(text, str))
+        model = doc.get("model")
+        return Asked(model if isinstance(model, str) else "", messages, _mute(doc, messages))
+
+    def parts(self, doc: Any) -> Iterator[Part]:
+        choices = doc.get("choices") if isinstance(doc, dict) else None
+        if not isinstance(choices, list) or not all(isinstance(c, dict) and "text" in c for c in choices):
+            msg = "the answer has no list of choices with a text"
+            raise ValueError(msg)
+        for at, choice in enumerate(choices):
+            yield from self._choice(choice, at)
+
+    def plain(self, doc: Any) -> tuple[int, str] | None:
+        choices = doc.get("choices")
+        if not choices or len(choices) != 1 or "error" in doc:
+            return None
+        choice = choices[0]
+        if choice.get("finish_reason") is not None or choice.get("logprobs"):
+            return None
+        text = choice.get("text")
+        return (choice.get("index", 0), text) if type(text) is str else None
+
+    def chunk(self, like: Doc, slot: int, words: str) -> bytes:
+        return clone(like, {"index": slot, "text": words, "logprobs": None, "finish_reason": None})
+
+    def _choice(self, choice: Doc, at: int) -> Iterator[Part]:
+        slot = slot_of(choice, at)
+        path: Path = ("choices", at)
+        text = choice.get("text")
+        if isinstance(text, str):
+            yield Text(slot, (*path, "text"), text)
+        logprobs = choice.get("logprobs")
+        offsets = logprobs.get("text_offset") if isinstance(logprobs, dict) else None
+        if isinstance(offsets, list) and offsets and all(type(value) is int for value in offsets):
+            yield Shift(slot, (*path, "logprobs", "text_offset"), tuple(offsets))
+        if finished(choice):
+            yield Finish(slot)
+
+
+def _mute(doc: Doc, prompts: tuple[str, ...]) -> str:
+    if doc.get("suffix") or any(mark in prompt for prompt in prompts for mark in _FILL_IN):
+        return "fill-in-the-middle"
+    return "echo" if doc.get("echo") else structured(doc)

@@ -1,0 +1,142 @@
+"""JSON as bytes: where a value stands, and how a word goes into a string literal.
+
+Nothing here writes a document anew: what is not changed keeps its bytes (key order, spacing,
+number spelling, duplicate keys).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import orjson
+
+Path = tuple[str | int, ...]
+
+_STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+_STRUCTURE = re.compile(_STRING + rb"|[{}\[\]]", re.DOTALL)
+_SCALAR = re.compile(_STRING + rb"|[^\s{}\[\],:\"]+", re.DOTALL)
+_SPACE = re.compile(rb"[ \t\n\r]*")
+_UNIT = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\.|[^\\]+", re.DOTALL)
+
+
+def loads(data: bytes) -> Any:
+    """Read JSON; ValueError where it is none. What orjson refuses and Python reads (a lone
+    surrogate, NaN, an integer of many digits) is read by Python."""
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return json.loads(data)
+
+
+def inner(words: str) -> bytes:
+    """`words` as the inside of a JSON string, in ASCII: clients that split lines at U+2028 or
+    U+0085 stay whole."""
+    return json.dumps(words)[1:-1].encode("ascii")
+
+
+def span(data: bytes, path: Path) -> tuple[int, int]:
+    """Where the value at `path` stands in the valid document `data`: (first byte, byte after it).
+
+    Where a key occurs twice, the last one counts, as for the parsers. Raises KeyError.
+    """
+    start = _space(data, 0)
+    for step in path:
+        start = _member(data, start, step) if isinstance(step, str) else _element(data, start, step)
+    return start, _skip(data, start)
+
+
+def find_string(data: bytes, path: Path, value: str) -> tuple[int, int]:
+    """As `span` for a string whose value is known: quick where only one member of that name has it.
+
+    In valid JSON an unescaped `"key": "` is always a member's name and the start of its value.
+    """
+    key = path[-1]
+    if isinstance(key, str):
+        found = [
+            place
+            for match in re.finditer(rb'(?<!\\)"%s"[ \t\n\r]*:[ \t\n\r]*(?=")' % re.escape(inner(key)), data)
+            if _holds(data, place := (match.end(), _skip(data, match.end())), value)
+        ]
+        if len(found) == 1:
+            return found[0]
+    return span(data, path)
+
+
+def offset_of(literal: bytes, text: str, at: int) -> int:
+    """The byte offset in a string literal (with its quotes) of character `at` of its text."""
+    if at == 0:
+        return 1
+    if at == len(text):
+        return len(literal) - 1
+    if b"\\" not in literal:
+        return 1 + len(text[:at].encode())
+    offset = 1
+    for match in _UNIT.finditer(literal, 1, len(literal) - 1):
+        unit = match.group()
+        size = 1 if unit.startswith(b"\\") else len(unit.decode())
+        if size > at:
+            return offset + len(unit.decode()[:at].encode())
+        offset, at = match.end(), at - size
+        if at == 0:
+            return offset
+    msg = f"the literal has no character {at}"
+    raise ValueError(msg)
+
+
+def _holds(data: bytes, place: tuple[int, int], value: str) -> bool:
+    literal = data[place[0] : place[1]]
+    if b"\\" not in literal:
+        return literal[1:-1] == value.encode("utf-8", "surrogatepass")
+    return bool(loads(literal) == value)
+
+
+def _space(data: bytes, at: int) -> int:
+    match = _SPACE.match(data, at)
+    return match.end() if match else at
+
+
+def _skip(data: bytes, start: int) -> int:
+    if data[start : start + 1] not in (b"{", b"["):
+        match = _SCALAR.match(data, start)
+        return match.end() if match else start
+    depth = 0
+    for match in _STRUCTURE.finditer(data, start):
+        token = data[match.start()]
+        if token in b"{[":
+            depth += 1
+        elif token in b"}]":
+            depth -= 1
+            if depth == 0:
+                return match.end()
+    return len(data)
+
+
+def _member(data: bytes, start: int, key: str) -> int:
+    if data[start : start + 1] != b"{":
+        raise KeyError(key)
+    found = -1
+    at = _space(data, start + 1)
+    while data[at : at + 1] == b'"':
+        end = _skip(data, at)
+        value = _space(data, _space(data, end) + 1)
+        if loads(data[at:end]) == key:
+            found = value
+        at = _space(data, _skip(data, value))
+        at = _space(data, at + 1) if data[at : at + 1] == b"," else at
+    if found < 0:
+        raise KeyError(key)
+    return found
+
+
+def _element(data: bytes, start: int, index: int) -> int:
+    if data[start : start + 1] != b"[":
+        raise KeyError(index)
+    at = _space(data, start + 1)
+    for _ in range(index):
+        at = _space(data, _skip(data, at))
+        if data[at : at + 1] != b",":
+            raise KeyError(index)
+        at = _space(data, at + 1)
+    return at

@@ -1,0 +1,258 @@
+"""One answer: WAIT -> OPEN (marker given) -> CLOSED (disclaimer given, or left out with a reason).
+
+A slot sees the visible text of one choice, in pieces or whole, and says what to insert where.
+It knows nothing of the wire: a piece comes with a handle of the caller's, and an insertion names
+the handle and the character.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from labeler.errors import ContentError
+from labeler.labels.ending import Ending, closing
+from labeler.labels.opening import THOUGHT, Opening, is_json, opening
+from labeler.labels.plan import Plan
+from labeler.values import SlotOutcome, Stamp, State
+
+HEAD, THINKING, OPEN, JSON, CLOSED = range(5)
+_HELD = 4096
+"""No more characters are held back than this (white space, inline reasoning that may begin)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Insertion:
+    """`words` go into the piece `handle` before its character `at`."""
+
+    handle: Any
+    at: int
+    words: str
+
+
+@dataclass(slots=True)
+class Piece:
+    """A piece of text whose start is not decided yet; the first `skip` characters are behind it."""
+
+    handle: Any
+    text: str
+    skip: int = 0
+
+
+class Slot:
+    """The labels of one answer that arrives in pieces."""
+
+    def __init__(self, plan: Plan, limit: int) -> None:
+        self.plan = plan
+        self.state = HEAD
+        self.said: tuple[Stamp, ...] = ()
+        self.reason = ""
+        self.last: Any = None
+        """For the caller: the last record that carried text of this slot."""
+        self._limit = limit
+        self._pending: list[Piece] = []
+        self._reasoned = False
+        self._ending = Ending()
+        self._kept: list[str] = []
+        self._length = 0
+        self._head = (0, "")  # what a repetition of the whole text gets at its start
+        self._foot = ""
+
+    @property
+    def holding(self) -> bool:
+        """True while pieces wait for the decision on how the answer begins."""
+        return self.state == HEAD and bool(self._pending)
+
+    @property
+    def fresh(self) -> bool:
+        """True while no text has come in pieces."""
+        return self.state == HEAD and not self._pending
+
+    @property
+    def given(self) -> list[tuple[int, str]]:
+        """The words that stand before or in the text so far, and at which of its characters."""
+        at, words = self._head
+        return [(at, words)] if words else []
+
+    @property
+    def marked(self) -> bool:
+        """True once the answer carries its explicit label, by our words or already by its own."""
+        return self.state in (OPEN, CLOSED) and any(stamp.explicit for stamp in self.said)
+
+    def feed(self, handle: Any, text: str) -> list[Insertion]:
+        """Take the next piece; what goes in where. Look at `holding` afterwards."""
+        if self.state == OPEN:
+            self._ending.add(text)
+            return []
+        if self.state == JSON:
+            self._keep(text)
+            return []
+        if self.state == CLOSED:
+            return self._reopen(text)
+        piece = Piece(handle, text)
+        if self.state == THINKING:
+            return self._think([piece])
+        self._pending.append(piece)
+        return self._decide(final=False)
+
+    def run(self, text: str) -> None:
+        """Take a run of pieces that need no look at their start; only in state OPEN."""
+        self._ending.add(text)
+
+    def close(self, *, tool: bool = False, failed: str = "") -> tuple[list[Insertion], str]:
+        """End the answer: insertions into what was held, and the words to append to it.
+
+        `tool`: the turn goes on with a tool call, so nothing is appended. `failed`: the answer
+        broke off, and a disclaimer must not make it look complete.
+        """
+        if self.state == CLOSED:
+            return [], ""
+        given = self._decide(final=True) if self.state == HEAD else []
+        if self.state in (HEAD, THINKING):
+            self.reason = failed or "no text"
+            return given, ""
+        words = "" if tool or failed else self._last_words()
+        self.reason = self.reason or failed or ("tool call" if tool else "")
+        self._foot = words
+        self.state = CLOSED
+        return given, words
+
+    def repeat(self, handle: Any, text: str) -> list[Insertion]:
+        """The insertions for a copy of the whole text so far (a snapshot beside the deltas)."""
+        if self.fresh:
+            return self._snapshot(handle, text)
+        given = [Insertion(handle, at, words) for at, words in self.given if at <= len(text)]
+        if self._foot and self.state == CLOSED:
+            given.append(Insertion(handle, len(text), self._foot))
+        return given
+
+    def complete(self, handle: Any, text: str, *, tool: bool = False) -> list[Insertion]:
+        """Take a whole answer that never came in pieces, and end it."""
+        inserts, self.said, self.reason = whole(text, self.plan, tool=tool)
+        self.state = CLOSED
+        return [Insertion(handle, at, words) for at, words in inserts]
+
+    def outcome(self, index: int, number: str) -> SlotOutcome:
+        """What became of this answer."""
+        state: State = "applied"
+        if not self.said:
+            state = "skipped"
+        elif self.reason not in ("", "tool call"):
+            state = "degraded"
+        return SlotOutcome(index, number, state, self.reason, self.said)
+
+    def _snapshot(self, handle: Any, text: str) -> list[Insertion]:
+        """A stream that only repeats: each event carries the text from its start."""
+        begun = opening(text, self.plan.opening, final=False)
+        if begun is None or begun.kind != "text":
+            return []
+        return [Insertion(handle, begun.at, begun.words)] if begun.words else []
+
+    def _reopen(self, text: str) -> list[Insertion]:
+        """Text after the end (an upstream that goes on): its end will be labelled again."""
+        if not text.strip():
+            return []
+        self.reason = ""
+        if self._kept:
+            self.state = JSON
+            self._keep(text)
+        else:
+            self.state, self._ending = OPEN, Ending()
+            self._ending.add(text)
+        return []
+
+    def _decide(self, *, final: bool) -> list[Insertion]:
+        head = "".join(piece.text[piece.skip :] for piece in self._pending)
+        final = final or len(head) > _HELD
+        begun = opening(head, self.plan.opening, final=final, reasoned=self._reasoned)
+        if begun is None or begun.kind == "empty":
+            return []
+        pending, self._pending = self._pending, []
+        if begun.kind == "thinking":
+            self.state = THINKING
+            return self._think(pending)
+        if begun.kind == "json":
+            self.state = JSON
+            self._keep(head)
+            return []
+        return self._open(begun, head, pending)
+
+    def _open(self, begun: Opening, head: str, pending: list[Piece]) -> list[Insertion]:
+        self.state = OPEN
+        self.said = begun.said
+        self._ending.add(head)
+        handle, at = _place(pending, begun.at)
+        self._head = (self._length + begun.at, begun.words)
+        return [Insertion(handle, at, begun.words)] if begun.words else []
+
+    def _think(self, pieces: list[Piece]) -> list[Insertion]:
+        text = "".join(piece.text for piece in pieces)
+        before = "".join(self._kept)
+        end = (before + text).find(THOUGHT)
+        if end < 0:
+            self._kept = [(before + text)[1 - len(THOUGHT) :]]
+            self._length += len(text)
+            return []
+        end += len(THOUGHT) - len(before)
+        self._length += end
+        self._kept = []
+        self.state, self._reasoned = HEAD, True
+        for piece in pieces:
+            if end < len(piece.text):
+                self._pending.append(Piece(piece.handle, piece.text, max(0, end)))
+            end -= len(piece.text)
+        return self._decide(final=False) if self._pending else []
+
+    def _keep(self, text: str) -> None:
+        self._kept.append(text)
+        self._length += len(text)
+        if self._length > self._limit:
+            msg = f"an answer that begins as JSON is longer than {self._limit} bytes (limits.answer)"
+            raise ContentError(msg)
+
+    def _last_words(self) -> str:
+        if self.state == JSON:
+            return self._after_json("".join(self._kept))
+        words = self._ending.closing(self.plan.closing)
+        self.said = _united(self.said, self.plan.closing)
+        return words
+
+    def _after_json(self, text: str) -> str:
+        """Text that began as JSON and is none gets all its labels at the end."""
+        if is_json(text):
+            self.reason = "JSON answer"
+            return ""
+        self.said = _united(self.plan.opening, self.plan.closing)
+        return closing(text, self.said)[1]
+
+
+def whole(text: str, plan: Plan, *, tool: bool = False) -> tuple[list[tuple[int, str]], tuple[Stamp, ...], str]:
+    """The labels of a complete text: (character, words) to insert, the stamps that then stand in
+    it, and why there are none. `tool`: the turn goes on with a tool call."""
+    begun = opening(text, plan.opening, final=True)
+    if begun is None or begun.kind == "empty":
+        return [], (), "no text"
+    if begun.kind == "json":
+        return [], (), "JSON answer"
+    inserts = [(begun.at, begun.words)] if begun.words else []
+    if tool:
+        return inserts, begun.said, "tool call"
+    at, words = closing(text, plan.closing, 0 if begun.words else begun.at)
+    if words:
+        inserts.append((at, words))
+    return inserts, _united(begun.said, plan.closing), ""
+
+
+def _united(first: tuple[Stamp, ...], second: tuple[Stamp, ...]) -> tuple[Stamp, ...]:
+    return tuple(dict.fromkeys(first + second))
+
+
+def _place(pieces: list[Piece], at: int) -> tuple[Any, int]:
+    """The piece and the character in it that `at` of the joined pieces falls on."""
+    for piece in pieces:
+        length = len(piece.text) - piece.skip
+        if at < length:
+            return piece.handle, piece.skip + at
+        at -= length
+    return pieces[-1].handle, len(pieces[-1].text)
+
