@@ -7,8 +7,9 @@ from typing import Literal
 
 from labeler.body.splice import Ledgered
 from labeler.dialects.base import Dialect
+from labeler.errors import ContentError
 from labeler.labels.plan import Plan
-from labeler.values import OnFailure, SlotOutcome
+from labeler.values import OnFailure, SlotOutcome, Structured
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +25,9 @@ class Limits:
 class Job:
     """What one body has to do.
 
-    `mute` says why no text may be inserted. `sidecar` is the `aigc` object (JSON) that is put
-    beside the choices, b"" for none. `number` is the content number of the response.
+    `mute` says why no text may be inserted. `sidecar` is the `aigc` object (JSON) that can stand
+    beside the choices, b"" for none; `beside`: it always does, else only where the text turns out
+    to be JSON and `structured` says `field`. `number` is the content number of the response.
     """
 
     dialect: Dialect
@@ -33,6 +35,8 @@ class Job:
     on_failure: OnFailure = "block"
     mute: str = ""
     sidecar: bytes = b""
+    beside: bool = False
+    structured: Structured = "header"
     number: str = ""
     limits: Limits = Limits()
 
@@ -64,6 +68,18 @@ class Body:
     def slots(self) -> tuple[SlotOutcome, ...]:
         """What became of each answer, in order."""
         raise NotImplementedError
+
+    def muted(self) -> tuple[SlotOutcome, ...]:
+        """The one answer that a muted job has: labelled beside its text, or not at all."""
+        said = self.job.plan.aside if self.job.plan.silent else ()
+        return (SlotOutcome(0, self.job.number, "applied" if said else "skipped", self.job.mute, said),)
+
+    def json_answer(self) -> bytes:
+        """What to put beside an answer whose text is JSON; ContentError where the policy forbids it."""
+        if self.job.structured == "block":
+            msg = "the answer is JSON, and the policy says `structured: block`"
+            raise ContentError(msg)
+        return self.job.sidecar if self.job.structured == "field" else b""
 
     def number(self, index: int, count: int) -> str:
         """The content number of one answer: `<number>-<i>` where a response has several."""

@@ -12,7 +12,7 @@ from labeler.body.splice import Piece
 from labeler.dialects.base import Doc, End, Failure, Finish, Shift, Text, Tool
 from labeler.errors import ContentError
 from labeler.framing import json_text, sse
-from labeler.labels.slot import OPEN, Insertion, Slot
+from labeler.labels.slot import CLOSED, OPEN, Insertion, Slot
 from labeler.values import SlotOutcome
 
 _DONE = b"[DONE]"
@@ -45,8 +45,8 @@ class EventBody(Body):
         self._slots: dict[int, Slot] = {}
         self._tools: set[int] = set()
         self._held: list[Piece] = []
-        self._passing = bool(job.mute and not job.sidecar)
-        self._sidecar = job.sidecar
+        self._passing = bool(job.mute and not job.beside)
+        self._sidecar = job.sidecar if job.beside else b""
         self._known = False
 
     def feed(self, data: bytes) -> bytes:
@@ -80,13 +80,15 @@ class EventBody(Body):
             out.append(self._end(clean=clean))
         except ContentError as error:
             out.append(self._failed(str(error), b""))
+        if self._sidecar and not self.failure:
+            self.notes.append("sidecar: no event was left to carry it")
         if clean and not self._known and not self.failure and self.output.length:
             out.append(self._failed("unknown shape: no event of this dialect", b""))
         return b"".join(out)
 
     def slots(self) -> tuple[SlotOutcome, ...]:
         if self.job.mute:
-            return (SlotOutcome(0, self.number(0, 1), "skipped", self.job.mute),)
+            return self.muted()
         many = len(self._slots)
         return tuple(slot.outcome(at, self.number(at, many)) for at, slot in sorted(self._slots.items()))
 
@@ -99,9 +101,9 @@ class EventBody(Body):
         count = payload.count(b"\n\ndata: ")
         try:
             if count:
-                docs = json_text.orjson.loads(b"[%s]" % payload.replace(b"\n\ndata: ", b","))
+                docs = json_text.loads_fast(b"[%s]" % payload.replace(b"\n\ndata: ", b","))
             else:
-                docs = [json_text.orjson.loads(payload)]
+                docs = [json_text.loads_fast(payload)]
         except ValueError:
             return False
         if len(docs) != count + 1:
@@ -200,22 +202,28 @@ class EventBody(Body):
             record, text = insertion.handle
             insert_words(record, record.event.payload, record.where, text, [(insertion.at, insertion.words)])
 
-    def _finish(
-        self, record: Record, index: int, parts: list[Any], wholes: dict[int, Text]
-    ) -> list[Piece]:
+    def _finish(self, record: Record, index: int, parts: list[Any], wholes: dict[int, Text]) -> list[Piece]:
         slot = self._slot(index)
         if slot.fresh and index in wholes:
-            self._insert(slot.complete((record, wholes[index]), wholes[index].text, tool=index in self._tools))
+            self._insert(
+                slot.complete((record, wholes[index]), wholes[index].text, tool=index in self._tools)
+            )
             return []
         own = [p for p in parts if isinstance(p, Text) and not p.whole and p.slot == index and p.text]
         return self._close_slot(index, (record, own[-1]) if own else None)
 
-    def _close_slot(self, index: int, here: tuple[Record, Text] | None = None, failed: str = "") -> list[Piece]:
+    def _close_slot(
+        self, index: int, here: tuple[Record, Text] | None = None, failed: str = ""
+    ) -> list[Piece]:
         """End one answer: its last words go to the end of the text at `here`, else into an event
         of their own, which is returned."""
         slot = self._slots[index]
+        if slot.state == CLOSED:
+            return []
         insertions, words = slot.close(tool=index in self._tools, failed=failed)
         self._insert(insertions)
+        if slot.reason == "JSON answer" and not failed:
+            self._sidecar = self._sidecar or self.json_answer()
         if not words:
             return []
         if here is not None:

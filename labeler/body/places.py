@@ -41,4 +41,6 @@ def insert_member(piece: Piece, payload: bytes, where: Locate, name: str, value:
 
 def moved(offset: int, inserts: Iterable[tuple[int, str]], *, end: bool) -> int:
     """A character offset after words were inserted: a range's end stays before words at it."""
-    return offset + sum(len(words) for at, words in inserts if at < offset or (at == offset and not (end and at)))
+    return offset + sum(
+        len(words) for at, words in inserts if at < offset or (at == offset and not (end and at))
+    )

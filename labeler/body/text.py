@@ -15,23 +15,24 @@ class TextBody(Body):
     """One slot over the whole body. Bytes pass as they came; a character cut in two waits.
 
     `charset` is any that Python knows in which ASCII stands for itself; bytes that are none of
-    its characters pass untouched.
+    its characters pass untouched. `whole`: the text is kept to its end and judged as a whole.
     """
 
     kind = "text"
 
-    def __init__(self, job: Job, charset: str = "utf-8") -> None:
+    def __init__(self, job: Job, charset: str = "utf-8", *, whole: bool = False) -> None:
         super().__init__(job)
         self._charset = charset
+        self._whole = whole
+        self._slot = Slot(job.plan, job.limits.answer)
+        self._held: list[tuple[Piece, str]] = []
+        self._cut = b""
         try:
             decoder = codecs.getincrementaldecoder(charset)
         except LookupError:
             self._fail(f"unknown charset {charset}")
         else:
             self._decoder = decoder(errors="surrogateescape")
-        self._slot = Slot(job.plan, job.limits.answer)
-        self._held: list[tuple[Piece, str]] = []
-        self._cut = b""
 
     def feed(self, data: bytes) -> bytes:
         if self.failure or self.job.mute:
@@ -50,21 +51,38 @@ class TextBody(Body):
         if self._cut:
             cut, self._cut = self._cut, b""
             out = self._take(cut, cut.decode(self._charset, "surrogateescape"))
-        insertions, words = self._slot.close(failed="" if clean else "the upstream broke off")
-        self._insert(insertions)
         last = Piece(b"")
-        if words:
-            last.add(0, self._encoded(words))
-        return out + self._flush(last)
+        try:
+            self._last(last, "" if clean else "the upstream broke off")
+        except ContentError as error:
+            self._fail(str(error))
+        return b"" if self.broken else out + self._flush(last)
 
     def slots(self) -> tuple[SlotOutcome, ...]:
         if self.job.mute:
-            return (SlotOutcome(0, self.job.number, "skipped", self.job.mute),)
+            return self.muted()
         return (self._slot.outcome(0, self.job.number),)
+
+    def _last(self, last: Piece, failed: str) -> None:
+        if self._whole:
+            joined = Piece(b"".join(piece.raw for piece, _ in self._held))
+            text = "".join(text for _, text in self._held)
+            self._held = [(joined, text)]
+            self._insert(self._slot.complete((joined, text), text))
+        else:
+            insertions, words = self._slot.close(failed=failed)
+            self._insert(insertions)
+            if words:
+                last.add(0, self._encoded(words))
+        if self._slot.reason == "JSON answer":
+            self.json_answer()
 
     def _take(self, raw: bytes, text: str) -> bytes:
         piece = Piece(raw)
         handle = (piece, text)
+        if self._whole:
+            self._held.append(handle)
+            return b""
         try:
             self._insert(self._slot.feed(handle, text))
         except ContentError as error:
@@ -98,4 +116,4 @@ class TextBody(Body):
 
     def _fail(self, reason: str) -> None:
         self.failure = reason
-        self.broken = self.job.on_failure == "block" and not (hasattr(self, "_slot") and self._slot.marked)
+        self.broken = self.job.on_failure == "block" and not self._slot.marked

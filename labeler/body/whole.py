@@ -71,23 +71,22 @@ class JsonBody(Body):
         if isinstance(doc, dict) and doc.get("error") and not doc.get("choices"):
             self.notes.append("error body")
             return
-        try:
-            parts = list(self.job.dialect.parts(doc))
-        except ValueError as error:
-            msg = f"unknown shape: {error}"
-            raise ContentError(msg) from None
-        self._answers(piece, payload, lead, parts)
-        if self.job.sidecar:
-            insert_member(piece, payload, lambda at: at + lead, "aigc", self.job.sidecar)
+        self._answers(piece, payload, lead, list(self.job.dialect.parts(doc)))
+        sidecar = self.job.sidecar if self.job.beside else b""
+        if any(slot.reason == "JSON answer" for slot in self._slots):
+            sidecar = sidecar or self.json_answer()
+        if sidecar:
+            insert_member(piece, payload, lambda at: at + lead, "aigc", sidecar)
 
     def _answers(self, piece: Piece, payload: bytes, lead: int, parts: list[Any]) -> None:
+        if self.job.mute:
+            self._slots = self.muted()
+            return
         indices = sorted({part.slot for part in parts if isinstance(part, Text | Tool)}) or [0]
         found = []
         for index in indices:
             own = [part for part in parts if getattr(part, "slot", None) == index]
-            reason, said = self.job.mute, ()
-            if not reason:
-                said, reason = self._answer(piece, payload, lead, own)
+            said, reason = self._answer(piece, payload, lead, own)
             number = self.number(index, len(indices))
             found.append(SlotOutcome(index, number, "applied" if said else "skipped", reason, said))
         self._slots = tuple(found)

@@ -12,7 +12,12 @@ DIALECTS: dict[str, Dialect] = {d.name: d for d in (OpenAIChat(), OpenAILegacy()
 
 def claimed(path: str) -> Dialect | None:
     """The dialect that claims a path by its end, the longest end first; None where none does."""
-    fits = [(len(suffix), dialect) for dialect in DIALECTS.values() for suffix in dialect.suffixes if path.endswith(suffix)]
+    fits = [
+        (len(suffix), dialect)
+        for dialect in DIALECTS.values()
+        for suffix in dialect.suffixes
+        if path.endswith(suffix)
+    ]
     return max(fits, key=lambda fit: fit[0])[1] if fits else None
 
 

@@ -89,7 +89,7 @@ class Dialect(Protocol):
         ...
 
     def parts(self, doc: Any) -> Iterator[Part]:
-        """The places in a complete answer; ValueError where the shape is none of this dialect's."""
+        """The places in a complete answer; ContentError where the shape is none of this dialect's."""
         ...
 
     def events(self, doc: Any) -> Iterator[Part]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from labeler.dialects.base import Asked, Doc, End, Failure, Finish, Part, Path, Shift, Text, Tool
+from labeler.errors import ContentError
 
 TOOL_FINISH = ("tool_calls", "function_call")
 _STRUCTURED = (
@@ -41,7 +42,8 @@ class OpenAIChat:
                 for m in messages
                 if m.get("role") == "user"
             ),
-            mute=structured(doc) or ("prefill" if messages and messages[-1].get("role") == "assistant" else ""),
+            mute=structured(doc)
+            or ("prefill" if messages and messages[-1].get("role") == "assistant" else ""),
             turns=tuple(
                 turn
                 for at, m in enumerate(_list(doc.get("messages")))
@@ -54,8 +56,8 @@ class OpenAIChat:
         for at, choice in _choices(doc):
             message = choice.get("message")
             if not isinstance(message, dict):
-                msg = f"choices[{at}] has no message"
-                raise ValueError(msg)
+                msg = f"unknown shape: choices[{at}] has no message"
+                raise ContentError(msg)
             yield from self._message(choice, message, ("choices", at, "message"), slot_of(choice, at))
 
     def events(self, doc: Any) -> Iterator[Part]:
@@ -91,7 +93,9 @@ class OpenAIChat:
         return (choice.get("index", 0), text) if type(text) is str else None
 
     def chunk(self, like: Doc, slot: int, words: str) -> bytes:
-        return clone(like, {"index": slot, "delta": {"content": words}, "logprobs": None, "finish_reason": None})
+        return clone(
+            like, {"index": slot, "delta": {"content": words}, "logprobs": None, "finish_reason": None}
+        )
 
     def error(self, message: str, code: str) -> bytes:
         error = {"message": message, "type": "labeling_error", "param": None, "code": code}
@@ -146,7 +150,11 @@ def structured(doc: Doc) -> str:
     if any(doc.get(name) for name in _STRUCTURED):
         return "structured output"
     choice = doc.get("tool_choice")
-    if isinstance(choice, dict) or choice in ("required", "any") or isinstance(doc.get("function_call"), dict):
+    if (
+        isinstance(choice, dict)
+        or choice in ("required", "any")
+        or isinstance(doc.get("function_call"), dict)
+    ):
         return "forced tool call"
     return ""
 
@@ -165,19 +173,21 @@ def finished(choice: Doc) -> bool:
 
 def clone(like: Doc, choice: Doc) -> bytes:
     """An event with one choice in the envelope of another event, in ASCII."""
-    kept = {key: like[key] for key in ("id", "object", "created", "model", "system_fingerprint") if key in like}
+    kept = {
+        key: like[key] for key in ("id", "object", "created", "model", "system_fingerprint") if key in like
+    }
     return json.dumps({**kept, "choices": [choice]}, separators=(",", ":")).encode("ascii")
 
 
 def _choices(doc: Any) -> Iterator[tuple[int, Doc]]:
     choices = doc.get("choices") if isinstance(doc, dict) else None
     if not isinstance(choices, list):
-        msg = "the answer has no list of choices"
-        raise ValueError(msg)
+        msg = "unknown shape: the answer has no list of choices"
+        raise ContentError(msg)
     for at, choice in enumerate(choices):
         if not isinstance(choice, dict):
-            msg = f"choices[{at}] is no object"
-            raise ValueError(msg)
+            msg = f"unknown shape: choices[{at}] is no object"
+            raise ContentError(msg)
         yield at, choice
 
 

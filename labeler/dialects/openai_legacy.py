@@ -7,6 +7,7 @@ from typing import Any
 
 from labeler.dialects.base import Asked, Doc, Finish, Part, Path, Shift, Text
 from labeler.dialects.openai_chat import OpenAIChat, clone, finished, slot_of, structured
+from labeler.errors import ContentError
 
 _FILL_IN = ("<|fim_prefix|>", "<fim_prefix>", "<fim-prefix>", "<｜fim▁begin｜>", "[SUFFIX]", "<PRE>")
 
@@ -27,8 +28,8 @@ class OpenAILegacy(OpenAIChat):
     def parts(self, doc: Any) -> Iterator[Part]:
         choices = doc.get("choices") if isinstance(doc, dict) else None
         if not isinstance(choices, list) or not all(isinstance(c, dict) and "text" in c for c in choices):
-            msg = "the answer has no list of choices with a text"
-            raise ValueError(msg)
+            msg = "unknown shape: the answer has no list of choices with a text"
+            raise ContentError(msg)
         for at, choice in enumerate(choices):
             yield from self._choice(choice, at)
 

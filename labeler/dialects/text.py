@@ -8,6 +8,7 @@ from typing import Any
 
 from labeler.dialects.base import Asked, Doc, Part
 from labeler.dialects.openai_chat import OpenAIChat
+from labeler.errors import ContentError
 
 _QUESTIONS = ("question", "query", "prompt", "input", "text", "message", "q")
 
@@ -27,7 +28,7 @@ class PlainText:
 
     def parts(self, doc: Any) -> Iterator[Part]:
         msg = "plain text has no document"
-        raise ValueError(msg)
+        raise ContentError(msg)
 
     def events(self, doc: Any) -> Iterator[Part]:
         return self.parts(doc)

@@ -124,4 +124,6 @@ def _parse_lines(record: bytes) -> Event | None:
         start = after
     if not parts:
         return None
-    return Event(b"\n".join(parts), tuple(lines), name + (prefix if prefix != b"data" else b"data:"), newline or b"\n")
+    return Event(
+        b"\n".join(parts), tuple(lines), name + (prefix if prefix != b"data" else b"data:"), newline or b"\n"
+    )

@@ -11,7 +11,17 @@ from labeler.labels.plan import GAP
 from labeler.values import Stamp
 
 THINK, THOUGHT = "<think>", "</think>"
-_BRACKETS = {"【": "】", "[": "]", "「": "」", "『": "』", "(": ")", "（": "）", "〔": "〕", "<": ">", "《": "》"}
+_BRACKETS = {
+    "【": "】",
+    "[": "]",
+    "「": "」",
+    "『": "』",
+    "(": ")",
+    "（": "）",
+    "〔": "〕",
+    "<": ">",
+    "《": "》",
+}
 _SPACES = re.compile(r"\s*")
 _JSON_START = re.compile(r'\s*(?:\{\s*["}]|\[\s*(?:[\[{"\]\d-]|true|false|null))')
 _JSON_PREFIX = re.compile(r"\s*(?:\{\s*|\[\s*(?:t|tr|tru|f|fa|fal|fals|n|nu|nul)?)?\Z")
@@ -79,7 +89,7 @@ def _already(
     text breaks off within what could still become one of those."""
     missing, at = stamps, first
     while missing:
-        hit = next((s for s in missing if _marked(text, at, s.words, final=final)), None)
+        hit = next((s for s in missing if marked(text, at, s.words, final=final)), None)
         if hit is None:
             return at, missing, not final and any(_could_be(text[at:], s.words) for s in missing)
         missing = tuple(stamp for stamp in missing if stamp is not hit)
@@ -88,7 +98,7 @@ def _already(
     return at, missing, False
 
 
-def _marked(text: str, at: int, words: str, *, final: bool) -> bool:
+def marked(text: str, at: int, words: str, *, final: bool) -> bool:
     """Only the exact mark counts: words without a closing bracket of their own must end their line."""
     if not text.startswith(words, at):
         return False

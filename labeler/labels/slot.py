@@ -226,7 +226,9 @@ class Slot:
         return closing(text, self.said)[1]
 
 
-def whole(text: str, plan: Plan, *, tool: bool = False) -> tuple[list[tuple[int, str]], tuple[Stamp, ...], str]:
+def whole(
+    text: str, plan: Plan, *, tool: bool = False
+) -> tuple[list[tuple[int, str]], tuple[Stamp, ...], str]:
     """The labels of a complete text: (character, words) to insert, the stamps that then stand in
     it, and why there are none. `tool`: the turn goes on with a tool call."""
     begun = opening(text, plan.opening, final=True)
@@ -255,4 +257,3 @@ def _place(pieces: list[Piece], at: int) -> tuple[Any, int]:
             return piece.handle, piece.skip + at
         at -= length
     return pieces[-1].handle, len(pieces[-1].text)
-

@@ -66,13 +66,17 @@ JURISDICTIONS: Mapping[str, Jurisdiction] = MappingProxyType(
             ),
             "AI-generated",
         ),
-        # SB 942 asks nothing of text; "AI" is what its manifest disclosure of pictures has to convey.
+        # SB 942 covers pictures, video and sound, not text: "AI" is the least that a reader understands.
         "us-ca": Jurisdiction("California SB 942", (_AI,), "AI-generated"),
         "kr": Jurisdiction(
             "AI Basic Act, Art. 31",
-            (Element("the AI element", ("AI", "인공지능")), Element("the generation element", ("생성", "generated"))),
+            (
+                Element("the AI element", ("AI", "인공지능")),
+                Element("the generation element", ("생성", "generated")),
+            ),
             "AI로 생성된 콘텐츠",
         ),
+        # The amendment covers sound and pictures; its word for them is "synthetically generated".
         "in": Jurisdiction(
             "IT Rules, amendment G.S.R. 120(E) of 2026",
             (

@@ -1,0 +1,325 @@
+"""One response on its way out: decided, labelled, accounted for. No sockets, no event loop.
+
+`begin` takes the response's start, `feed` and `close` its body; each gives what is to be sent
+now: the start (once, else None) and bytes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from labeler.body import Body, EventBody, Job, JsonBody, Limits, TextBody
+from labeler.dialects import Dialect
+from labeler.errors import ContentError, LabelerError
+from labeler.framing.coding import IDENTITY, KNOWN, Decoder
+from labeler.headers import RawHeaders, blocked, first, relabelled
+from labeler.labels.header import ai_disclosure, labeler_field
+from labeler.labels.plan import Plan, plan
+from labeler.values import Exchange, Outcome, SlotOutcome, State, Verdict
+
+Step = tuple["Start | None", bytes]
+_EVENT_STARTS = (b"data:", b"event:", b":", b"id:", b"retry:")
+_ORDER: tuple[State, ...] = ("failed", "degraded", "applied", "skipped")
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """The start of a response: what an ASGI server, a proxy or a test sends first."""
+
+    status: int
+    headers: RawHeaders
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What holds for every response of a service: limits in bytes, which headers are added,
+    whether it only observes, and the provider's name."""
+
+    limits: Limits = field(default_factory=Limits)
+    labeler_header: bool = True
+    ai_disclosure: bool = True
+    observe: bool = False
+    provider: str = ""
+
+
+class Answer:
+    """The state of one response. `broken` asks the driver to break the transfer off."""
+
+    def __init__(
+        self,
+        dialect: Dialect,
+        exchange: Exchange,
+        verdict: Verdict | LabelerError,
+        setting: Setting,
+        *,
+        mute: str = "",
+        notes: Iterable[str] = (),
+    ) -> None:
+        """`mute` says why no text may be put into this answer (structured output, prefill …). A
+        verdict that is an error is the fault of whoever configures: the response is blocked."""
+        self.broken = False
+        self._dialect = dialect
+        self._exchange = exchange
+        self._verdict = verdict if isinstance(verdict, Verdict) else None
+        self._failure = "" if isinstance(verdict, Verdict) else str(verdict)
+        self._setting = setting
+        self._mute = mute
+        self._notes = list(notes)
+        self._start = Start(0, [])
+        self._body: Body | None = None
+        self._plan = Plan()
+        self._decoder: Decoder | None = None
+        self._charset = "utf-8"
+        self._reason = ""
+        self._sent = self._over = False
+        self._sniffed = b""
+
+    def begin(self, status: int, headers: RawHeaders) -> Step:
+        """Take the response's start."""
+        step = self._begin(status, headers)
+        return (Start(status, headers), b"") if self._setting.observe else step
+
+    def feed(self, data: bytes) -> Step:
+        """Take the next bytes of the body."""
+        if self._sent and self._body is not None and self._decoder is None and not self._setting.observe:
+            out = self._body.feed(data)
+            self.broken = self._body.broken
+            return None, out
+        step = self._feed(data)
+        return (None, data) if self._setting.observe else step
+
+    def close(self, *, clean: bool = True) -> Step:
+        """End the body; `clean` is false where the upstream broke off."""
+        step = self._close(clean=clean)
+        if self._setting.observe:
+            self.broken = False
+            return None, b""
+        return step
+
+    def outcome(self) -> Outcome:
+        """What was done to this response, and why."""
+        slots = self._body.slots() if self._body else ()
+        failure = self._failure or (self._body.failure if self._body else "")
+        state, reason = summary(slots, failure, self._reason)
+        if self.broken or (failure and self._over):
+            state = "failed"
+        body = self._body
+        return Outcome(
+            state=state,
+            reason=reason,
+            route=self._exchange.route,
+            dialect=self._dialect.name,
+            number=self._exchange.number,
+            stream=body is not None and body.kind != "json",
+            observed=self._setting.observe,
+            verdict=self._verdict,
+            slots=slots,
+            edits=tuple(body.output.edits) if body else (),
+            notes=(*self._notes, *(body.notes if body else ())),
+        )
+
+    # How a response begins.
+
+    def _begin(self, status: int, headers: RawHeaders) -> Step:
+        self._start = Start(status, headers)
+        if reason := _unlabelled(status, self._exchange):
+            self._reason = reason
+            return self._send("skipped", reason), b""
+        if self._failure or self._verdict is None:
+            return self._fail(self._failure)
+        if self._mute and self._verdict.structured == "block":
+            return self._fail(f"{self._mute}, and the policy says `structured: block`")
+        coding = first(headers, b"content-encoding").lower()
+        if coding in KNOWN:
+            self._decoder = Decoder(coding)
+            self._notes.append(f"content-encoding: {coding} decoded")
+        elif coding not in IDENTITY:
+            return self._fail(f"content-encoding {coding} cannot be read")
+        media, _, parameters = first(headers, b"content-type").lower().partition(";")
+        return self._choose(media.strip(), parameters)
+
+    def _choose(self, media: str, parameters: str) -> Step:
+        """Take the body that the media type names; else its first bytes will tell."""
+        if self._dialect.name == "text":
+            if media not in ("text/plain", "text/markdown", ""):
+                return self._fail(f"content type {media} on a route of plain text")
+            _, _, charset = parameters.partition("charset=")
+            self._charset = charset.strip(' "') or "utf-8"
+            return self._take("text")
+        return self._take("events") if media == "text/event-stream" else (None, b"")
+
+    def _take(self, kind: str) -> Step:
+        job = self._job(stream=kind != "json")
+        if kind == "json":
+            self._body = JsonBody(job)
+            return None, b""
+        self._body = TextBody(job, self._charset) if kind == "text" else EventBody(job)
+        if self._body.failure:
+            return self._fail(self._body.failure)
+        if job.mute and not job.beside:
+            return self._send("skipped", job.mute), b""
+        return self._send("planned", changed=True), b""
+
+    def _job(self, *, stream: bool) -> Job:
+        verdict = self._verdict
+        assert verdict is not None
+        self._plan = plan(verdict, stream=stream)
+        mute = self._mute or ("said in the interface" if self._plan.silent else "")
+        field = verdict.structured == "field"
+        beside = bool(self._plan.aside) or (field and bool(self._mute))
+        return Job(
+            self._dialect,
+            self._plan,
+            verdict.on_failure,
+            mute,
+            _sidecar(verdict, self._exchange.number) if beside or field else b"",
+            beside,
+            verdict.structured,
+            self._exchange.number,
+            self._setting.limits,
+        )
+
+    # How it goes on, and how it ends.
+
+    def _feed(self, data: bytes) -> Step:
+        if self._over:
+            return None, b""
+        if self._body is None and self._sent:
+            return None, data
+        try:
+            data = self._decoder.feed(data) if self._decoder else data
+        except ContentError as error:
+            return self._block(str(error))
+        if self._body is None:
+            return self._sniff(data)
+        return self._emit(self._body.feed(data))
+
+    def _sniff(self, data: bytes) -> Step:
+        self._sniffed += data
+        if not self._sniffed.strip(b" \r\n\t\xef\xbb\xbf"):
+            if b"json" not in first(self._start.headers, b"content-type").lower().encode():
+                return None, b""
+            head = b"{"
+        else:
+            head = self._sniffed.lstrip(b" \r\n\t\xef\xbb\xbf")
+        kind = "json" if head.startswith((b"{", b"[")) else "events" if head.startswith(_EVENT_STARTS) else ""
+        data, self._sniffed = self._sniffed, b""
+        if not kind:
+            start, out = self._fail("the body is neither JSON nor an event stream")
+            return start, out or (b"" if self._over else data)
+        start, _ = self._take(kind)
+        assert self._body is not None
+        if self._over:
+            return start, b""
+        late, out = self._emit(self._body.feed(data))
+        return start or late, out
+
+    def _close(self, *, clean: bool) -> Step:
+        if self._over:
+            return None, b""
+        if self._decoder and clean:
+            try:
+                self._decoder.close()
+            except ContentError as error:
+                return self._block(str(error))
+        if self._body is None:
+            return self._empty()
+        return self._emit(self._body.close(clean=clean), last=True)
+
+    def _empty(self) -> Step:
+        """No byte came that would have told what this body is."""
+        if self._sent:
+            return None, b""
+        self._reason = "no body"
+        data, self._sniffed = self._sniffed, b""
+        return self._send("skipped", self._reason), data
+
+    def _emit(self, out: bytes, *, last: bool = False) -> Step:
+        body = self._body
+        assert body is not None
+        if self._sent:
+            self.broken = body.broken
+            return None, out
+        if body.failure:
+            start, error = self._fail(body.failure)
+            return start, error or out
+        if last:
+            return self._whole(out), out
+        return (self._send("planned", changed=True), out) if out else (None, b"")
+
+    def _whole(self, out: bytes) -> Start:
+        outcome = self.outcome()
+        changed = bool(outcome.edits) or self._decoder is not None
+        return self._send(outcome.state, outcome.reason, changed=changed, length=len(out))
+
+    # The two ways to fail, and the one way to start.
+
+    def _fail(self, reason: str) -> Step:
+        """The policy's word, while nothing has been sent yet."""
+        if self._verdict is None or self._verdict.on_failure == "block":
+            return self._block(reason)
+        self._failure = reason
+        return self._send("failed", reason, changed=self._decoder is not None), b""
+
+    def _block(self, reason: str) -> Step:
+        self._failure = reason
+        if self._sent:
+            self.broken = True
+            return None, b""
+        self._over = True
+        message = f"This answer could not be labelled as AI-generated content and was withheld: {reason}"
+        error = self._dialect.error(message, "label_failed")
+        self._start = Start(502, blocked(self._start.headers, len(error)))
+        return self._send("failed", reason), error
+
+    def _send(
+        self, state: str, reason: str = "", *, changed: bool = False, length: int | None = None
+    ) -> Start:
+        self._sent = True
+        added: list[tuple[bytes, bytes]] = []
+        exchange, verdict = self._exchange, self._verdict
+        if self._setting.labeler_header:
+            field = labeler_field(state, reason, verdict, exchange.number, self._plan.aside)
+            added.append((b"labeler", field.encode("ascii")))
+        if self._setting.ai_disclosure and verdict and verdict.stamps and 200 <= self._start.status < 300:
+            added.append((b"ai-disclosure", _disclosure(exchange.model, self._setting.provider)))
+        return Start(
+            self._start.status, relabelled(self._start.headers, added, changed=changed, length=length)
+        )
+
+
+def _unlabelled(status: int, exchange: Exchange) -> str:
+    """Why a response is none that a label belongs to."""
+    if exchange.human:
+        return "human"
+    if exchange.method == "HEAD" or status in (204, 205, 304):
+        return "no body"
+    if status == 206:
+        return "partial content"
+    return "" if 200 <= status < 300 else f"status {status}"
+
+
+def summary(slots: tuple[SlotOutcome, ...], failure: str, reason: str = "") -> tuple[State, str]:
+    """The state of the whole response from those of its answers."""
+    states = {slot.state for slot in slots}
+    if failure:
+        return ("degraded" if states & {"applied", "degraded"} else "failed"), failure
+    for state in _ORDER:
+        if state in states:
+            return state, next(slot.reason for slot in slots if slot.state == state)
+    return "skipped", reason or "no text"
+
+
+def _sidecar(verdict: Verdict, number: str) -> bytes:
+    """The `aigc` object beside the choices: what is said about this answer, in ASCII JSON."""
+    labels = [{"kind": s.kind, "words": s.words, "policy": s.policy} for s in verdict.stamps]
+    content = {"scenarios": verdict.scenarios, "labels": labels, "policy": verdict.revision, "number": number}
+    return json.dumps(content, separators=(",", ":")).encode("ascii")
+
+
+@lru_cache(maxsize=256)
+def _disclosure(model: str, provider: str) -> bytes:
+    return ai_disclosure(model, provider).encode("ascii")

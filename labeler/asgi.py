@@ -1,0 +1,239 @@
+"""LabelMiddleware: one line in front of an ASGI app, and its answers leave labelled."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from labeler.answer import Answer, Start
+from labeler.dialects import DIALECTS
+from labeler.engine import Claim, Labeler
+from labeler.errors import BlockedError, ContentError, PolicyError, Problem
+from labeler.headers import blocked, with_length
+from labeler.request import Request, unread
+from labeler.values import Exchange, Outcome
+
+log = logging.getLogger("labeler")
+_EXTENSIONS = ("http.response.pathsend", "http.response.zerocopysend")
+_WARNED = 100
+
+
+class LabelMiddleware:
+    """Labels the answers of the app behind it, by the policies of `labeler` (default: the shipped
+    ones). Holds nothing of a request: each has a Responder of its own.
+
+    The app may set `scope["labeler"] = {"scenarios": [...]}` or `{"human": True}` before its
+    answer starts; what it says counts, and nothing of the kind that a client sends does.
+    """
+
+    def __init__(self, app: ASGIApp, labeler: Labeler | None = None) -> None:
+        self.app = app
+        self.labeler = labeler or Labeler.load()
+        self._warned: set[str] = set()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        path: str = scope["path"]
+        claim = self.labeler.claim(path, scope["method"])
+        if claim.exempt:
+            self.labeler.record(Outcome("skipped", f"exempt: {claim.exempt}", path))
+        elif claim.dialect is not None:
+            await Responder(self, claim, scope, receive, send)()
+            return
+        elif scope["method"] not in ("OPTIONS", "HEAD"):
+            self._unclaimed(path)
+            if self.labeler.service.unclaimed == "block" and self.labeler.service.mode == "enforce":
+                await _refuse(send, f"no dialect claims {path} (unclaimed: block)")
+                return
+        await self.app(scope, receive, send)
+
+    def _unclaimed(self, path: str) -> None:
+        self.labeler.record(Outcome("skipped", "unclaimed", path))
+        if path not in self._warned and len(self._warned) < _WARNED:
+            self._warned.add(path)
+            log.warning("nothing labels %s: name it under `routes:` with a dialect, or as exempt", path)
+
+
+class Responder:
+    """One request and its answer."""
+
+    def __init__(
+        self, middleware: LabelMiddleware, claim: Claim, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        self._app = middleware.app
+        self._labeler = middleware.labeler
+        self._claim = claim
+        self._scope = _without_shortcuts(scope)
+        self._receive = receive
+        self._send = send
+        self._replay: list[Message] = []
+        self._request: Request | None = None
+        self._answer: Answer | None = None
+        self._opening: Message = {}
+        self._over = self._broken = False
+
+    async def __call__(self) -> None:
+        await self._read()
+        try:
+            await self._app(self._scope, self._next, self._label)
+        except Exception:
+            await self._broken_off()
+            raise
+        except BaseException:
+            self._end(clean=False)
+            raise
+        await self._broken_off()
+
+    # The request.
+
+    async def _read(self) -> None:
+        """Read the request's body, up to the limit; the app gets what was read."""
+        size, limit = 0, self._labeler.service.limits.request
+        while True:
+            message = await self._receive()
+            self._replay.append(message)
+            size += len(message.get("body", b""))
+            if not message.get("more_body") or size > limit:
+                break
+        headers = self._headers = {
+            name.decode("latin-1").lower(): value.decode("latin-1") for name, value in self._scope["headers"]
+        }
+        if message["type"] != "http.request" or size > limit:
+            self._request = unread(f"longer than {limit} bytes" if size > limit else "the client left")
+            return
+        body = b"".join([message.get("body", b"") for message in self._replay])
+        read = self._labeler.request(self._claim, headers, body, self._scope.get("query_string", b""))
+        self._request = read
+        if read.body is not body:
+            self._replay = [{"type": "http.request", "body": read.body, "more_body": False}]
+            self._scope["headers"] = with_length(self._scope["headers"], len(read.body))
+
+    async def _next(self) -> Message:
+        return self._replay.pop(0) if self._replay else await self._receive()
+
+    def _exchange(self, request: Request) -> Exchange:
+        named, human = _wishes(self._scope.get("labeler"))
+        claim = self._claim
+        return Exchange(
+            route=self._scope["path"],
+            method=self._scope["method"],
+            headers=self._headers,
+            model=request.asked.model,
+            messages=request.asked.messages,
+            named=named,
+            assumed=claim.scenarios + claim.unread if request.unread else claim.scenarios,
+            human=human,
+            unread=request.unread,
+            number=self._labeler.number(),
+        )
+
+    # The answer.
+
+    async def _label(self, message: Message) -> None:
+        kind = message["type"]
+        if kind == "http.response.body" and self._answer is not None:
+            await self._body(self._answer, message)
+        elif kind == "http.response.start":
+            await self._begin(message)
+        elif kind in _EXTENSIONS:
+            msg = f"the app sent {kind}, which was not offered: its bytes cannot be labelled"
+            raise ContentError(msg)
+        else:
+            await self._send(message)
+
+    async def _begin(self, message: Message) -> None:
+        self._opening = message
+        request = self._request
+        dialect = self._claim.dialect
+        assert request is not None
+        assert dialect is not None
+        self._answer = self._labeler.open(dialect, lambda: self._exchange(request), request)
+        start, data = self._answer.begin(message["status"], list(message.get("headers", ())))
+        await self._out(start, data, more=True)
+
+    async def _body(self, answer: Answer, message: Message) -> None:
+        if self._over:
+            return
+        body = message.get("body", b"")
+        start, data = answer.feed(body)
+        if message.get("more_body", False):
+            if start is None and data is body and not answer.broken:
+                await self._send(message)
+            else:
+                await self._out(start, data, more=True)
+            return
+        if not answer.broken:
+            late, rest = answer.close()
+            start, data = start or late, data + rest
+        await self._out(start, data, more=answer.broken)
+        self._end()
+
+    async def _out(self, start: Start | None, data: bytes, *, more: bool) -> None:
+        if start is not None:
+            await self._send({**self._opening, "status": start.status, "headers": start.headers})
+        if data or not more:
+            await self._send({"type": "http.response.body", "body": data, "more_body": more})
+        answer = self._answer
+        if answer is not None and answer.broken and not self._broken:
+            self._broken = True
+            self._end()
+            raise BlockedError(answer.outcome().reason)
+
+    async def _broken_off(self) -> None:
+        """The app ended without ending its response: what is held leaves, and nothing is added."""
+        if self._answer is None or self._over:
+            if self._broken and self._answer is not None:
+                raise BlockedError(self._answer.outcome().reason)
+            return
+        _, data = self._answer.close(clean=False)
+        if data and not self._answer.broken:
+            await self._send({"type": "http.response.body", "body": data, "more_body": True})
+        self._end()
+
+    def _end(self, *, clean: bool = True) -> None:
+        if self._answer is None or self._over:
+            return
+        self._over = True
+        if not clean:
+            self._answer.close(clean=False)
+        self._labeler.record(self._answer.outcome())
+
+
+def _without_shortcuts(scope: Scope) -> Scope:
+    """A copy of the scope in which the app cannot send files past us, with room for its wishes."""
+    copy = {**scope, "labeler": scope.get("labeler", {})}
+    extensions = scope.get("extensions")
+    if extensions:
+        copy["extensions"] = {name: value for name, value in extensions.items() if name not in _EXTENSIONS}
+    return copy
+
+
+def _wishes(said: Any) -> tuple[tuple[str, ...] | None, bool]:
+    """What the app set as `scope["labeler"]`: (scenarios or None, human). PolicyError if it is wrong."""
+    if not said:
+        return None, False
+    if not isinstance(said, Mapping) or not said.keys() <= {"scenarios", "human"}:
+        problem = f"{said!r} is none of {{'scenarios': [...]}} and {{'human': True}}"
+        raise _wrong_wish(problem)
+    scenarios, human = said.get("scenarios"), said.get("human", False)
+    if isinstance(scenarios, str):
+        scenarios = [scenarios]
+    if not isinstance(human, bool) or not isinstance(scenarios, list | tuple | None):
+        problem = "scenarios is a list of policy ids, human is true or false"
+        raise _wrong_wish(problem)
+    return (None if scenarios is None else tuple(scenarios)), human
+
+
+def _wrong_wish(problem: str) -> PolicyError:
+    return PolicyError(Problem('scope["labeler"]', 0, 0, "", problem, "set it in the app"))
+
+
+async def _refuse(send: Send, reason: str) -> None:
+    error = DIALECTS["openai-chat"].error(f"Withheld: {reason}", "label_failed")
+    await send({"type": "http.response.start", "status": 502, "headers": blocked([], len(error))})
+    await send({"type": "http.response.body", "body": error, "more_body": False})

@@ -1,0 +1,240 @@
+"""Labeler, the library's face: one immutable object that decides and labels for everybody."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections import Counter
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Generic, TypedDict, TypeVar, Unpack
+
+from labeler.answer import Answer, Setting
+from labeler.body import Limits
+from labeler.config import Service, load
+from labeler.dialects import DIALECTS, Dialect, claimed
+from labeler.errors import BlockedError, PolicyError
+from labeler.number import content_number
+from labeler.policy import decide
+from labeler.request import Request, read_request
+from labeler.texts import TextCall
+from labeler.values import Exchange, Outcome
+
+log = logging.getLogger("labeler")
+OnOutcome = Callable[[Outcome], None]
+Content = TypeVar("Content", str, bytes)
+_METHODS = {"text": ("GET", "POST")}
+_REASONS = 1000  # counted apart; what comes after that is counted together
+
+
+class About(TypedDict, total=False):
+    """What is known about a text that is labelled by a call of the library."""
+
+    question: str | Sequence[str]
+    """What the user asked: a text, or all the user's messages, oldest first."""
+    scenarios: Sequence[str]
+    """Ids of policies; they replace what the question would tell."""
+    route: str
+    model: str
+    headers: Mapping[str, str]
+    human: bool
+    """True where a person wrote the text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What the operator's rules and the dialects say about a path: who reads it, which scenarios
+    it adds, or why it is exempt. Without a dialect and a reason nobody claims it."""
+
+    dialect: Dialect | None = None
+    scenarios: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
+    exempt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled(Generic[Content]):
+    """A labelled text or body, and what was done to it."""
+
+    content: Content
+    outcome: Outcome
+
+
+class Labeler:
+    """Decides and labels by the policies of one service. Immutable: share it between threads and
+    tasks. `on_outcome` is called with the Outcome of every response, right after its end."""
+
+    def __init__(self, service: Service, *, on_outcome: OnOutcome | None = None) -> None:
+        self.service = service
+        self._on_outcome = on_outcome
+        self._setting = Setting(
+            limits=Limits(service.limits.response, service.limits.record, service.limits.answer),
+            labeler_header=service.headers.labeler,
+            ai_disclosure=service.headers.ai_disclosure,
+            observe=service.mode == "observe",
+            provider=service.provider.name if service.provider else "",
+        )
+        self._marks = (service.policies.marks.starts, service.policies.marks.ends)
+        self._claims = lru_cache(maxsize=4096)(self._claim)
+        self._counts: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    @classmethod
+    def load(
+        cls, path: str | os.PathLike[str] | None = None, *, on_outcome: OnOutcome | None = None
+    ) -> Labeler:
+        """Read labeler.yaml, or take the shipped policies alone. Raises PolicyError with all that
+        is wrong, at once."""
+        return cls(load(path), on_outcome=on_outcome)
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """How many outcomes there were, by state and reason (`applied`, `skipped: unclaimed` …)."""
+        with self._lock:
+            return dict(self._counts)
+
+    # The library: texts, streams of texts, response bodies.
+
+    def text(self, text: str, **about: Unpack[About]) -> Labelled[str]:
+        """Label a complete text.
+
+        Raises BlockedError where the policy forbids that it goes out, PolicyError for a scenario
+        that no policy has.
+        """
+        call = self._call(about, whole=True)
+        try:
+            out = call.put(text) + call.end()
+        finally:
+            outcome = self.record(call.outcome())
+        return Labelled(out, outcome)
+
+    def stream(self, pieces: Iterable[str], **about: Unpack[About]) -> Iterator[str]:
+        """Label a text that comes in pieces; each leaves as soon as it is sure how the text begins.
+
+        Raises as `text`, in the middle of the stream too. The Outcome goes to `on_outcome`.
+        """
+        call = self._call(about)
+        try:
+            for piece in pieces:
+                if out := call.put(piece):
+                    yield out
+            if out := call.end():
+                yield out
+        finally:
+            self.record(call.outcome())
+
+    async def astream(self, pieces: AsyncIterable[str], **about: Unpack[About]) -> AsyncIterator[str]:
+        """As `stream`, for an asynchronous source."""
+        call = self._call(about)
+        try:
+            async for piece in pieces:
+                if out := call.put(piece):
+                    yield out
+            if out := call.end():
+                yield out
+        finally:
+            self.record(call.outcome())
+
+    def body(
+        self,
+        body: bytes,
+        *,
+        request: bytes = b"",
+        dialect: str = "openai-chat",
+        content_type: str = "application/json",
+        **about: Unpack[About],
+    ) -> Labelled[bytes]:
+        """Label a whole response body: JSON, or server-sent events under `text/event-stream`.
+
+        `request` is the body of the request that it answers: the question, the model and whether
+        text may be inserted are read from it. Raises as `text`.
+        """
+        read = self.request(Claim(DIALECTS[dialect]), {}, request) if request else None
+        exchange = self._exchange(about, read)
+        answer = self.open(DIALECTS[dialect], lambda: exchange, read)
+        steps = [
+            answer.begin(200, [(b"content-type", content_type.encode("latin-1"))]),
+            answer.feed(body),
+            answer.close(),
+        ]
+        outcome = self.record(answer.outcome())
+        if outcome.state == "failed" and (answer.broken or any(s and s.status == 502 for s, _ in steps)):
+            raise BlockedError(outcome.reason)
+        return Labelled(b"".join(data for _, data in steps), outcome)
+
+    # What the middleware drives: a path, a request, an answer, an outcome.
+
+    def claim(self, path: str, method: str) -> Claim:
+        """Who reads the responses of a path, or why nobody does."""
+        claim = self._claims(path)
+        name = claim.dialect.name if claim.dialect else ""
+        if name and method not in _METHODS.get(name, ("POST",)):
+            return Claim()
+        return claim
+
+    def request(self, claim: Claim, headers: Mapping[str, str], body: bytes, query: bytes = b"") -> Request:
+        """Read a claimed request; its body goes on to the upstream without our own marks."""
+        assert claim.dialect is not None
+        marks = ((), ()) if self._setting.observe else self._marks
+        return read_request(claim.dialect, headers, body, marks, query)
+
+    def open(
+        self, dialect: Dialect, exchange: Callable[[], Exchange], request: Request | None = None
+    ) -> Answer:
+        """Decide on an exchange, and open its answer. Wrong words of the app's own (an unknown
+        scenario, say) make an answer that is blocked."""
+        try:
+            known = exchange()
+            verdict = decide(self.service.policies, known)
+        except PolicyError as error:
+            return Answer(dialect, Exchange(number=self.number()), error, self._setting)
+        if request is None:
+            return Answer(dialect, known, verdict, self._setting)
+        return Answer(dialect, known, verdict, self._setting, mute=request.asked.mute, notes=request.notes)
+
+    def record(self, outcome: Outcome) -> Outcome:
+        """Count an outcome and hand it to the hook; a hook that fails does not harm the answer."""
+        reason = outcome.reason.partition(":")[0]
+        name = f"{outcome.state}: {reason}" if reason else outcome.state
+        with self._lock:
+            self._counts[name if name in self._counts or len(self._counts) < _REASONS else "other"] += 1
+        if self._on_outcome is not None:
+            try:
+                self._on_outcome(outcome)
+            except Exception:
+                log.exception("the on_outcome hook failed")
+        return outcome
+
+    def number(self) -> str:
+        """A new content number: a sortable UUID (version 7)."""
+        return content_number(time.time_ns() // 1_000_000, os.urandom(10))
+
+    def _claim(self, path: str) -> Claim:
+        rule = self.service.rule(path)
+        if rule is None:
+            return Claim(claimed(path))
+        dialect = DIALECTS[rule.dialect] if rule.dialect else claimed(path)
+        return Claim(dialect, rule.scenarios, rule.unread, rule.exempt)
+
+    def _exchange(self, about: About, read: Request | None = None) -> Exchange:
+        question = about.get("question", ())
+        messages = (question,) if isinstance(question, str) else tuple(question)
+        named = about.get("scenarios")
+        return Exchange(
+            route=about.get("route", ""),
+            headers={name.lower(): value for name, value in about.get("headers", {}).items()},
+            model=about.get("model", "") or (read.asked.model if read else ""),
+            messages=messages or (read.asked.messages if read else ()),
+            named=None if named is None else tuple(named),
+            human=about.get("human", False),
+            unread=read.unread if read else "",
+            number=self.number(),
+        )
+
+    def _call(self, about: About, *, whole: bool = False) -> TextCall:
+        exchange = self._exchange(about)
+        verdict = decide(self.service.policies, exchange)
+        return TextCall(verdict, exchange, self._setting, whole=whole)

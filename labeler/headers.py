@@ -1,0 +1,80 @@
+"""Response headers as raw lists: what has to go, change or come when a body is labelled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+RawHeaders = list[tuple[bytes, bytes]]
+
+_STALE = frozenset(
+    {
+        b"content-length",
+        b"content-encoding",
+        b"content-md5",
+        b"content-digest",
+        b"repr-digest",
+        b"digest",
+        b"etag",
+        b"accept-ranges",
+        b"signature",
+        b"signature-input",
+    }
+)
+"""A changed body is a changed representation (RFC 9110, 8.8; RFC 9530): these go together."""
+
+_ORIGIN = b"access-control-allow-origin"
+_EXPOSE = b"access-control-expose-headers"
+
+
+def first(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> str:
+    """The first value of a header (`name` in lower case), "" where there is none."""
+    return next((value.decode("latin-1") for key, value in headers if key.lower() == name), "")
+
+
+def relabelled(
+    headers: RawHeaders, added: RawHeaders, *, changed: bool = False, length: int | None = None
+) -> RawHeaders:
+    """The headers of a labelled response. `changed`: its body is not the upstream's any more, and
+    has `length` bytes, or a length that nobody knows yet. Our own names replace what the upstream
+    sent under them, and are exposed to scripts where CORS is in use."""
+    own = {name for name, _ in added}
+    kept = [
+        (name, value)
+        for name, value in headers
+        if (key := name.lower()) not in own and not (changed and key in _STALE)
+    ]
+    if changed and length is not None:
+        kept.append((b"content-length", b"%d" % length))
+    return _exposed(kept, own) + added
+
+
+def with_length(headers: Iterable[tuple[bytes, bytes]], length: int) -> RawHeaders:
+    """A request's headers for a body of `length` bytes."""
+    kept = [(name, value) for name, value in headers if name.lower() != b"content-length"]
+    return [*kept, (b"content-length", b"%d" % length)]
+
+
+def blocked(headers: RawHeaders, length: int) -> RawHeaders:
+    """The headers of the error that stands for a withheld response; CORS stays, so that a page's
+    script can read it."""
+    kept = [(name, value) for name, value in headers if name.lower().startswith(b"access-control-")]
+    return [
+        *kept,
+        (b"content-type", b"application/json"),
+        (b"content-length", b"%d" % length),
+        (b"cache-control", b"no-store"),
+        (b"x-should-retry", b"false"),
+    ]
+
+
+def _exposed(headers: RawHeaders, own: set[bytes]) -> RawHeaders:
+    names = {name.lower() for name, _ in headers}
+    if not own or _ORIGIN not in names:
+        return headers
+    ours = b", ".join(sorted(own))
+    if _EXPOSE not in names:
+        return [*headers, (_EXPOSE, ours)]
+    return [
+        (name, value + b", " + ours if name.lower() == _EXPOSE and value.strip() != b"*" else value)
+        for name, value in headers
+    ]

@@ -1,0 +1,55 @@
+"""Our own marks in earlier assistant turns: found, so that a request can go on without them.
+
+Otherwise the model imitates them and they pile up. Only for requests: the answers keep theirs.
+"""
+
+from __future__ import annotations
+
+from labeler.labels.opening import THINK, THOUGHT, marked
+
+
+def own_marks(text: str, starts: tuple[str, ...], ends: tuple[str, ...]) -> list[tuple[int, int]]:
+    """The character ranges of `text` that are labels of ours, at its start and at its end, each
+    with the empty line that sets it off."""
+    found = []
+    begin = 0
+    if text.startswith(THINK) and (thought := text.find(THOUGHT)) >= 0:
+        begin = thought + len(THOUGHT)
+        begin += len(text[begin:]) - len(text[begin:].lstrip())
+    start = begin
+    while (size := _starting(text, start, starts)) > 0:
+        start += size
+    if start > begin:
+        found.append((begin, start))
+    end = len(text)
+    while (left := _ending(text, start, end, ends)) < end:
+        end = left
+    if end < len(text):
+        found.append((end, len(text)))
+    return found
+
+
+def _starting(text: str, at: int, marks: tuple[str, ...]) -> int:
+    if not text.startswith(marks, at):
+        return 0
+    mark = next((mark for mark in marks if marked(text, at, mark, final=True)), "")
+    end = at + len(mark)
+    return len(mark) and end + len(_newlines(text[end : end + 4])) - at
+
+
+def _ending(text: str, start: int, end: int, marks: tuple[str, ...]) -> int:
+    bare = text[start:end].rstrip()
+    if not bare.endswith(marks):
+        return end
+    mark = next(mark for mark in marks if bare.endswith(mark))
+    left = bare[: -len(mark)]
+    gap = len(left) - len(left.rstrip("\r\n"))
+    return start + len(left) - min(gap, 4 if left.endswith("\r\n") else 2)
+
+
+def _newlines(text: str) -> str:
+    """Up to two line ends at the start of `text`."""
+    rest = text
+    for _ in range(2):
+        rest = rest[2:] if rest.startswith("\r\n") else rest.removeprefix("\n")
+    return text[: len(text) - len(rest)]

@@ -1,0 +1,94 @@
+"""A request as the labels see it: who asks what, and the body that goes on to the upstream."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import parse_qsl
+
+from labeler.dialects import Asked, Dialect
+from labeler.framing import json_text
+from labeler.labels.history import own_marks
+
+_SIGNATURES = ("content-digest", "digest", "content-md5", "signature", "x-amz-content-sha256")
+_SIGNED_SCHEMES = ("aws4-", "tc3-", "hmac", "signature")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What was read. `body` goes on to the upstream; `unread` says why nothing could be read."""
+
+    asked: Asked
+    body: bytes
+    unread: str = ""
+    notes: tuple[str, ...] = ()
+
+
+def read_request(
+    dialect: Dialect,
+    headers: Mapping[str, str],
+    body: bytes,
+    marks: tuple[tuple[str, ...], tuple[str, ...]],
+    query: bytes = b"",
+) -> Request:
+    """Read a whole request body (`headers` with names in lower case).
+
+    Our own `marks` (at a start, at an end) are spliced out of earlier assistant turns. Where none
+    is found, and where the body is signed, it stays byte for byte.
+    """
+    if reason := _unreadable(headers):
+        return unread(reason, body)
+    if not body and query:
+        fields = dict(parse_qsl(query.decode("latin-1")))
+        return Request(dialect.asked(fields), body)
+    try:
+        doc = json_text.loads(body)
+    except ValueError:
+        if dialect.name == "text" and headers.get("content-type", "").startswith("text/plain"):
+            return Request(Asked(messages=(body.decode("utf-8", "replace"),)), body)
+        return unread("not JSON", body)
+    if not isinstance(doc, dict):
+        return unread("not a JSON object", body)
+    asked = dialect.asked(doc)
+    found = [(path, text, cuts) for path, text in asked.turns if (cuts := own_marks(text, *marks))]
+    if not found:
+        return Request(asked, body)
+    if signed(headers):
+        return Request(asked, body, notes=("history: signed",))
+    return Request(asked, _without(body, found), notes=("history: marks taken out",))
+
+
+def signed(headers: Mapping[str, str]) -> bool:
+    """True where the body is covered by a signature or digest, so that it must not change."""
+    if any(name in headers for name in _SIGNATURES):
+        return True
+    return headers.get("authorization", "").lower().startswith(_SIGNED_SCHEMES)
+
+
+def _unreadable(headers: Mapping[str, str]) -> str:
+    if headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
+        return "compressed"
+    return "multipart" if headers.get("content-type", "").lower().startswith("multipart/") else ""
+
+
+def unread(reason: str, body: bytes = b"") -> Request:
+    """A request of which nothing is known, and why."""
+    return Request(Asked(), body, reason, (f"scenario: request unread ({reason})",))
+
+
+def _without(body: bytes, found: list[tuple[json_text.Path, str, list[tuple[int, int]]]]) -> bytes:
+    ranges: list[tuple[int, int]] = []
+    for path, text, cuts in found:
+        start, end = json_text.span(body, path)
+        literal = body[start:end]
+        ranges += [
+            (start + json_text.offset_of(literal, text, a), start + json_text.offset_of(literal, text, b))
+            for a, b in cuts
+        ]
+    out: list[bytes] = []
+    at = 0
+    for start, end in sorted(ranges):
+        out.append(body[at:start])
+        at = end
+    out.append(body[at:])
+    return b"".join(out)

@@ -1,0 +1,69 @@
+"""A text that the library labels, piece by piece: the same body that HTTP answers run through."""
+
+from __future__ import annotations
+
+from labeler.answer import Setting, summary
+from labeler.body import Job, TextBody
+from labeler.dialects import DIALECTS
+from labeler.errors import BlockedError
+from labeler.labels.plan import plan
+from labeler.values import Exchange, Outcome, Verdict
+
+
+class TextCall:
+    """One text on its way through; `whole` where it comes in one piece and is judged as one."""
+
+    def __init__(self, verdict: Verdict, exchange: Exchange, setting: Setting, *, whole: bool) -> None:
+        self._verdict, self._exchange, self._setting = verdict, exchange, setting
+        sorted_stamps = plan(verdict, stream=not whole)
+        mute = "human" if exchange.human else "said in the interface" if sorted_stamps.silent else ""
+        job = Job(
+            DIALECTS["text"],
+            sorted_stamps,
+            verdict.on_failure,
+            mute=mute,
+            structured=verdict.structured,
+            number=exchange.number,
+            limits=setting.limits,
+        )
+        self._body = TextBody(job, whole=whole)
+        self._stream = not whole
+        self._ended = False
+
+    def put(self, piece: str) -> str:
+        """Take the next piece. Raises BlockedError where the policy forbids to go on."""
+        out = self._body.feed(piece.encode("utf-8", "surrogatepass"))
+        return self._given(out, piece)
+
+    def end(self) -> str:
+        """End the text. Raises as `put`."""
+        self._ended = True
+        return self._given(self._body.close(), "")
+
+    def outcome(self) -> Outcome:
+        """What was done; a text that was left before its end counts as broken off."""
+        if not self._ended:
+            self._ended = True
+            self._body.close(clean=False)
+        slots, failure = self._body.slots(), self._body.failure
+        state, reason = summary(slots, failure)
+        return Outcome(
+            state="failed" if self._body.broken else state,
+            reason=reason,
+            route=self._exchange.route,
+            dialect="text",
+            number=self._exchange.number,
+            stream=self._stream,
+            observed=self._setting.observe,
+            verdict=self._verdict,
+            slots=slots,
+            edits=tuple(self._body.output.edits),
+            notes=tuple(self._body.notes),
+        )
+
+    def _given(self, out: bytes, original: str) -> str:
+        if self._setting.observe:
+            return original
+        if self._body.broken:
+            raise BlockedError(self._body.failure)
+        return out.decode("utf-8", "surrogatepass")
