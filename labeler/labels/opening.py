@@ -47,7 +47,7 @@ def opening(text: str, stamps: tuple[Stamp, ...], *, final: bool, reasoned: bool
 
     `reasoned`: the text follows inline reasoning, whose end stands before its first character.
     """
-    first = len(text) - len(text.lstrip())
+    first = 0 if text[:1] > " " else len(text) - len(text.lstrip())
     if first == len(text):
         return Opening("empty") if final else None
     if not reasoned and text.startswith(THINK, first):
@@ -124,7 +124,7 @@ def _begins_json(text: str) -> bool | None:
 
 def is_json(text: str) -> bool:
     """True where the whole text is one JSON object or array."""
-    if text.lstrip()[:1] not in ("{", "["):
+    if text[:1] not in "{[ \t\n\r" or text.lstrip()[:1] not in ("{", "["):
         return False
     try:
         orjson.loads(text)

@@ -1,0 +1,32 @@
+"""A service's configuration: labeler.yaml, the policies in use, the environment."""
+
+from __future__ import annotations
+
+from labeler.config.load import PREFIX, load
+from labeler.config.model import (
+    DIALECTS,
+    Gateway,
+    Headers,
+    Limits,
+    ModelRule,
+    Provider,
+    RouteRule,
+    ServiceFile,
+    Upstream,
+)
+from labeler.config.service import Service
+
+__all__ = [
+    "DIALECTS",
+    "PREFIX",
+    "Gateway",
+    "Headers",
+    "Limits",
+    "ModelRule",
+    "Provider",
+    "RouteRule",
+    "Service",
+    "ServiceFile",
+    "Upstream",
+    "load",
+]

@@ -1,0 +1,187 @@
+"""What labeler.yaml says, as pydantic models; the JSON Schema that editors use comes from here.
+
+Validation takes a context: `policies`, the ids of the policies in use.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal, Self, get_args
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
+
+from labeler.config.credit_code import fault_of
+from labeler.policy.document import Fault, fault
+from labeler.policy.model import Model, Name, Route
+
+Dialect = Literal["openai-chat", "openai-legacy", "text"]
+DIALECTS: tuple[str, ...] = get_args(Dialect)
+"""The dialects that a route may name."""
+
+_UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
+_SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", re.IGNORECASE)
+
+
+def _bytes(size: Any) -> Any:
+    if not isinstance(size, str):
+        return size
+    match = _SIZE.fullmatch(size)
+    if match is None or match[2].lower() not in _UNITS:
+        raise fault(Fault(f"'{size}' is no size", "write bytes, or for example 32 MiB"))
+    return int(float(match[1]) * _UNITS[match[2].lower()])
+
+
+def _known(scenario: str, info: ValidationInfo) -> str:
+    known = (info.context or {}).get("policies", ())
+    if scenario not in known:
+        hint = f"in use are: {', '.join(sorted(known))}"
+        raise fault(Fault(f"there is no policy '{scenario}' in use", hint))
+    return scenario
+
+
+def _credit_code(code: str) -> str:
+    if wrong := fault_of(code):
+        raise fault(
+            Fault(f"the unified social credit code {wrong}", "GB 32100-2015; see the business licence")
+        )
+    return code
+
+
+def _reason(reason: str) -> str:
+    if not reason.strip():
+        raise fault(
+            Fault("an exempt route needs a reason", "for example `exempt: titles, which nobody reads`")
+        )
+    return reason
+
+
+def _url(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        sound = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        sound = False
+    if not sound or parts.query or parts.fragment:
+        raise fault(Fault(f"'{url}' is no URL of a service", "write for example https://api.deepseek.com"))
+    return url
+
+
+Size = Annotated[int, BeforeValidator(_bytes, json_schema_input_type=int | str), Field(gt=0)]
+Scenario = Annotated[str, AfterValidator(_known)]
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class Provider(Model):
+    """Who offers the service to the public; the implicit label names them."""
+
+    name: Name
+    credit_code: Annotated[str, AfterValidator(_credit_code)] | None = None
+    """The unified social credit code (GB 32100-2015) of the service's operator, not of the model's."""
+
+
+class ModelRule(Model):
+    """The operator's word on models: a request for one of them always falls under these scenarios."""
+
+    name: Name
+    """A glob: `*` is any run of characters; case does not matter."""
+    scenarios: Annotated[tuple[Scenario, ...], Field(min_length=1)]
+
+
+class RouteRule(Model):
+    """What holds for the paths that fit; of several rules the first one that fits counts."""
+
+    path: Route
+    """A glob: `*` stays within one segment, `**` is any number of segments."""
+    dialect: Dialect | None = None
+    """How requests and answers are shaped; without it, the path's ending tells."""
+    scenarios: tuple[Scenario, ...] = ()
+    """Added to what the request itself tells."""
+    exempt: Annotated[str, AfterValidator(_reason)] = ""
+    """Answers here are not labelled; the reason, which the record keeps."""
+    unread: tuple[Scenario, ...] = ()
+    """For a request that cannot be read; the default policy applies in any case."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if self.exempt and (self.scenarios or self.unread):
+            raise fault(Fault("an exempt route has no scenarios", "remove `exempt` or the scenarios"))
+        return self
+
+
+class Detection(Model):
+    """How the user's messages are read."""
+
+    messages: int = Field(default=3, ge=1)
+    """How many of the user's last messages count."""
+
+
+class Headers(Model):
+    """Which headers are added to an answer."""
+
+    labeler: bool = True
+    ai_disclosure: bool = True
+    """`AI-Disclosure`, after a draft that has expired."""
+
+
+class Limits(Model):
+    """Sizes in bytes, or as in `32 MiB`."""
+
+    request: Size = 32 * 2**20
+    """Of a request's body that is read to tell the scenario; a longer one passes unread."""
+    response: Size = 64 * 2**20
+    """Of a complete answer that is held to be labelled."""
+    record: Size = 64 * 2**20
+    """Of one event in a stream."""
+    answer: Size = 8 * 2**20
+    """Of the text of one answer that has to be kept, for example JSON that is checked at its end."""
+
+
+class Upstream(Model):
+    """Where the gateway sends requests whose path begins with `path`; the longest one counts."""
+
+    path: str = Field(default="/", pattern="^/")
+    url: Annotated[str, AfterValidator(_url)]
+
+
+class Gateway(Model):
+    """`labeler serve`."""
+
+    upstreams: tuple[Upstream, ...] = ()
+    connect_timeout: Seconds = 10
+    read_timeout: Seconds = 600
+    """Between two reads of an answer."""
+    connections: int = Field(default=1000, ge=1)
+    """Per upstream."""
+
+
+class ServiceFile(Model):
+    """labeler.yaml; every field has a default."""
+
+    provider: Provider | None = None
+    policies: Annotated[tuple[Name, ...], Field(min_length=1)] | None = None
+    """Ids of shipped policies, paths of policy files, or folders of them; default: all that are shipped."""
+    default: Scenario = Field(default="general", validate_default=True)
+    """The policy that applies to every request."""
+    language: str = Field(default="zh", pattern="^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")
+    """Of the labels, where the question's own language does not tell."""
+    detection: Detection = Detection()
+    mode: Literal["enforce", "observe"] = "enforce"
+    """`observe` decides and reports, and changes nothing: the dry run before going live."""
+    unclaimed: Literal["pass", "block"] = "pass"
+    """What happens to a route that no dialect knows and no rule exempts."""
+    headers: Headers = Headers()
+    limits: Limits = Limits()
+    models: tuple[ModelRule, ...] = ()
+    routes: tuple[RouteRule, ...] = ()
+    gateway: Gateway = Gateway()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_blanks(cls, data: Any) -> Any:
+        """A known field with nothing behind its colon is as good as none."""
+        if not isinstance(data, dict):
+            return data
+        return {
+            name: value for name, value in data.items() if value is not None or name not in cls.model_fields
+        }

@@ -1,0 +1,54 @@
+"""A service's whole configuration as one immutable value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Literal
+
+from labeler.config.model import Gateway, Headers, Limits, ModelRule, Provider, RouteRule
+from labeler.policy.decide import PolicySet
+from labeler.policy.patterns import route_glob
+
+_KEPT = 256  # results for paths up to this many characters are remembered
+
+
+class Router:
+    """Route rules, compiled; finds the first one that a path fits. Safe to share between threads."""
+
+    def __init__(self, rules: Iterable[RouteRule]) -> None:
+        self._tests = tuple((route_glob(rule.path), rule) for rule in rules)
+        self._remembered = lru_cache(maxsize=4096)(self._find)
+
+    def __call__(self, path: str) -> RouteRule | None:
+        return self._remembered(path) if len(path) <= _KEPT else self._find(path)
+
+    def _find(self, path: str) -> RouteRule | None:
+        return next((rule for test, rule in self._tests if test(path)), None)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Service:
+    """What labeler.yaml, its policies and the environment say together."""
+
+    policies: PolicySet
+    provider: Provider | None = None
+    models: tuple[ModelRule, ...] = ()
+    default: str = "general"
+    language: str = "zh"
+    messages: int = 3
+    mode: Literal["enforce", "observe"] = "enforce"
+    unclaimed: Literal["pass", "block"] = "pass"
+    headers: Headers = field(default_factory=Headers)
+    limits: Limits = field(default_factory=Limits)
+    routes: tuple[RouteRule, ...] = ()
+    gateway: Gateway = field(default_factory=Gateway)
+    _router: Router = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_router", Router(self.routes))
+
+    def rule(self, path: str) -> RouteRule | None:
+        """The first of the operator's rules that a path fits, or None."""
+        return self._router(path)

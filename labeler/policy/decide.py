@@ -1,0 +1,203 @@
+"""The decision: what is known about a request in, what has to be said out. Pure, and made once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from labeler.errors import PolicyError, Problem
+from labeler.policy.assemble import assemble
+from labeler.policy.document import Document
+from labeler.policy.language import language_of
+from labeler.policy.match import Facts, Match, compile_match
+from labeler.policy.model import Disclaimer, Marker, Policy
+from labeler.policy.patterns import name_glob
+from labeler.policy.topics import Topic, content
+from labeler.values import Because, Exchange, Verdict
+
+_KEPT = 1024  # assembled verdicts; far more than there are combinations in use
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """Every wording that can stand at the start and at the end of an answer, longest first."""
+
+    starts: tuple[str, ...]
+    ends: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a service adds to its policies: the default policy's id, the language where a question
+    has none, how many of the user's last messages count, and the operator's word on models: a glob
+    over the name, and the scenarios that a request for such a model always falls under."""
+
+    default: str = "general"
+    language: str = "zh"
+    messages: int = 3
+    models: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A policy and the file that it came from."""
+
+    policy: Policy
+    document: Document
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PolicySet:
+    """The policies of a service, in stable order, the default first; immutable, safe to share.
+
+    `revision` is the first 12 hex digits of the SHA-256 over the policies, the topics that they name
+    and the settings: the same digits, the same decisions.
+    """
+
+    sources: tuple[Source, ...]
+    topics: Mapping[str, Topic]
+    settings: Settings
+    revision: str
+    marks: Marks
+    _policies: Mapping[str, Policy]
+    _matches: tuple[tuple[str, Match], ...]
+    _models: tuple[tuple[str, Callable[[str], bool], tuple[str, ...]], ...]
+    _assembled: dict[tuple[tuple[str, ...], str], Verdict]
+
+    @classmethod
+    def of(cls, sources: Iterable[Source], topics: Mapping[str, Topic], settings: Settings) -> PolicySet:
+        """Compile policies that are valid, with different ids, one of them the default."""
+        ordered = tuple(sorted(sources, key=lambda one: one.policy.id != settings.default))
+        policies = {one.policy.id: one.policy for one in ordered}
+        return cls(
+            sources=ordered,
+            topics=topics,
+            settings=settings,
+            revision=_revision(policies.values(), topics, settings),
+            marks=_marks(policies.values()),
+            _policies=policies,
+            _matches=tuple(_match(one, topics) for one in ordered if one.policy.id != settings.default),
+            _models=tuple((glob, name_glob(glob), scenarios) for glob, scenarios in settings.models),
+            _assembled={},
+        )
+
+    @property
+    def policies(self) -> tuple[Policy, ...]:
+        return tuple(self._policies.values())
+
+    @property
+    def constant(self) -> frozenset[str]:
+        """The ids of the policies that apply to every request: the default, and `match: always`."""
+        always = {one.id for one in self.policies if one.match.always}
+        return frozenset(always | {self.settings.default})
+
+
+def decide(policies: PolicySet, exchange: Exchange) -> Verdict:
+    """What has to be said in the answer to a request, and because of what.
+
+    The default policy always applies, and so do the operator's scenarios for the model and those
+    that the exchange assumes. `named` scenarios replace what the request's route, headers and words
+    would tell. Of each of the user's messages that count, the first and last 10,000 characters are
+    read. Raises PolicyError where a named or assumed scenario does not exist.
+    """
+    language = _language(policies, exchange)
+    if exchange.human:
+        human = (Because("", "human: the app says that a person wrote the answer"),)
+        return Verdict((), (), human, policies.revision, language, on_failure="pass")
+    because = reasons(policies, exchange)
+    reached = {one.scenario for one in because}
+    scenarios = tuple(name for name in policies._policies if name in reached)
+    base = _assembled(policies, scenarios, language)
+    return Verdict(
+        base.scenarios,
+        base.stamps,
+        because,
+        base.revision,
+        base.language,
+        base.on_failure,
+        base.structured,
+        base.end_only_streams,
+    )
+
+
+def reasons(policies: PolicySet, exchange: Exchange) -> tuple[Because, ...]:
+    """Why which scenarios apply to a request, the default first; `decide` without what is then said."""
+    because = [Because(policies.settings.default, "default"), *_told(policies, exchange)]
+    if exchange.named is None:
+        because += _detected(policies, exchange)
+    return tuple(because)
+
+
+def _language(policies: PolicySet, exchange: Exchange) -> str:
+    default = policies.settings.language
+    return language_of(exchange.messages[-1], default) if exchange.messages else default
+
+
+def _told(policies: PolicySet, exchange: Exchange) -> list[Because]:
+    """What the app and the operator say about the request."""
+    because = [
+        Because(name, f"models: {glob}", (exchange.model,))
+        for glob, test, scenarios in policies._models
+        if test(exchange.model)
+        for name in scenarios
+    ]
+    for name in exchange.assumed:
+        _known(policies, name, "Exchange.assumed")
+        because.append(Because(name, "routes: scenarios of the route, or for a request that was not read"))
+    for name in exchange.named or ():
+        _known(policies, name, 'scope["labeler"]')
+        because.append(Because(name, "named by the app"))
+    return because
+
+
+def _known(policies: PolicySet, name: str, origin: str) -> None:
+    if name not in policies._policies:
+        hint = f"known: {', '.join(policies._policies)}"
+        raise PolicyError(Problem(origin, 0, 0, "scenarios", f"there is no scenario '{name}'", hint))
+
+
+def _detected(policies: PolicySet, exchange: Exchange) -> list[Because]:
+    messages = () if exchange.unread else exchange.messages[-policies.settings.messages :]
+    facts = Facts(exchange.route, exchange.headers, exchange.model, messages)
+    return [
+        Because(name, rule, found) for name, match in policies._matches for rule, found in match(facts) or ()
+    ]
+
+
+def _assembled(policies: PolicySet, scenarios: tuple[str, ...], language: str) -> Verdict:
+    key = scenarios, language
+    verdict = policies._assembled.get(key)
+    if verdict is None:
+        chosen = [policies._policies[name] for name in scenarios]
+        verdict = assemble(chosen, language, policies.settings.language, policies.revision)
+        if len(policies._assembled) < _KEPT:
+            policies._assembled[key] = verdict
+    return verdict
+
+
+def _match(source: Source, topics: Mapping[str, Topic]) -> tuple[str, Match]:
+    path = f"{source.document.file}: match"
+    return source.policy.id, compile_match(source.policy.match, topics, path)
+
+
+def _revision(policies: Iterable[Policy], topics: Mapping[str, Topic], settings: Settings) -> str:
+    dumps = [one.model_dump(mode="json", by_alias=True) for one in policies]
+    whole = [dumps, content(topics), settings.default, settings.language, settings.messages, settings.models]
+    text = json.dumps(whole, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _marks(policies: Iterable[Policy]) -> Marks:
+    """All wordings, longest first. Each may stand at both ends: a stream has an end-only label at its
+    start too, and a policy's place may have been another one when an earlier answer was labelled."""
+    found = {words for policy in policies for words in _wordings(policy)}
+    ordered = tuple(sorted(found, key=lambda words: (-len(words), words)))
+    return Marks(ordered, ordered)
+
+
+def _wordings(policy: Policy) -> Sequence[str]:
+    marker = (policy.marker,) if policy.marker else ()
+    labels: tuple[Marker | Disclaimer, ...] = (*marker, *policy.disclaimers)
+    return [*policy.formerly, *(words for label in labels for words in label.words.values())]

@@ -1,0 +1,232 @@
+"""YAML that remembers where everything stands, and pydantic errors told in its lines and columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
+from typing import Any, Literal, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic_core import PydanticCustomError
+
+from labeler.errors import Problem
+
+FieldPath = tuple[str | int, ...]
+Where = tuple[int, int]
+At = Literal["value", "key"]
+Model = TypeVar("Model", bound=BaseModel)
+
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One configuration file: its data, where each key and value stands, and what was wrong so far.
+
+    `sound` is false where the text is no YAML mapping; `data` is empty then.
+    """
+
+    file: str
+    data: Mapping[str, Any]
+    keys: Mapping[FieldPath, Where]
+    values: Mapping[FieldPath, Where]
+    problems: tuple[Problem, ...] = ()
+    sound: bool = True
+    origins: Mapping[FieldPath, str] = field(default_factory=dict)
+
+    def problem(self, path: FieldPath, message: str, hint: str = "", *, at: At = "value") -> Problem:
+        """What is wrong at `path`, placed at the nearest part of it that the file really has."""
+        for end in range(len(path), 0, -1):
+            if origin := self.origins.get(path[:end]):
+                return Problem(origin, 0, 0, spell(path), message, hint)
+        marks = self.keys if at == "key" else self.values
+        known = next((path[:end] for end in range(len(path), -1, -1) if path[:end] in self.values), ())
+        line, column = marks.get(path) or self.values.get(known, (1, 1))
+        return Problem(self.file, line, column, spell(path), message, hint)
+
+    def override(self, path: FieldPath, value: str, origin: str) -> Document:
+        """The same document with one value replaced by one that stands elsewhere, at `origin`."""
+        return replace(self, data=_put(self.data, path, value), origins={**self.origins, path: origin})
+
+
+def _put(data: object, path: FieldPath, value: str) -> dict[str, Any]:
+    inside = dict(data) if isinstance(data, Mapping) else {}
+    head, *rest = path
+    inside[str(head)] = _put(inside.get(str(head)), tuple(rest), value) if rest else value
+    return inside
+
+
+def spell(path: FieldPath) -> str:
+    """A path as people write it: `match.any[0].topic`."""
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")
+
+
+def parse(text: str, file: str) -> Document:
+    """Read YAML. Broken syntax, duplicate keys and the like become `problems`, not exceptions."""
+    reader = _Reader(file)
+    try:
+        loader = _Loader(text)
+        node = loader.get_single_node()
+        data = {} if node is None else reader.build(loader, node, ())
+    except yaml.YAMLError as error:
+        return Document(file, {}, {}, {}, (*reader.problems, _syntax(file, error)), sound=False)
+    if not isinstance(data, dict):
+        line, column = reader.values[()]
+        reader.problems.append(
+            Problem(file, line, column, "", "the file must hold fields, as in `id: general`")
+        )
+        return Document(file, {}, {}, {}, tuple(reader.problems), sound=False)
+    return Document(file, data, reader.keys, reader.values, tuple(reader.problems))
+
+
+def _syntax(file: str, error: yaml.YAMLError) -> Problem:
+    mark = getattr(error, "problem_mark", None)
+    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+    what = getattr(error, "problem", None) or str(error).splitlines()[0]
+    return Problem(
+        file, line, column, "", f"this is not valid YAML: {what}", "look at indentation, quotes and colons"
+    )
+
+
+class _Reader:
+    """Builds plain data out of a node tree and notes where each key and value begins."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.keys: dict[FieldPath, Where] = {}
+        self.values: dict[FieldPath, Where] = {}
+        self.problems: list[Problem] = []
+        self._open: list[yaml.Node] = []
+
+    def build(self, loader: Any, node: yaml.Node, path: FieldPath) -> Any:
+        self.values[path] = _where(node)
+        if isinstance(node, yaml.ScalarNode):
+            return _scalar(loader, node)
+        if node in self._open:
+            raise yaml.composer.ComposerError(None, None, "an alias that contains itself", node.start_mark)
+        self._open.append(node)
+        build = self._mapping if isinstance(node, yaml.MappingNode) else self._sequence
+        data = build(loader, node, path)
+        self._open.pop()
+        return data
+
+    def _sequence(self, loader: Any, node: yaml.Node, path: FieldPath) -> list[Any]:
+        return [self.build(loader, item, (*path, index)) for index, item in enumerate(node.value)]
+
+    def _mapping(self, loader: Any, node: yaml.Node, path: FieldPath) -> dict[str, Any]:
+        data: dict[str, Any] = {}
+        for key, value in node.value:
+            name = str(key.value)
+            here = (*path, name)
+            if name in data:
+                first = self.keys[here][0]
+                message, hint = "the field is there twice", f"the first one is in line {first}; keep one"
+                self.problems.append(Problem(self.file, *_where(key), spell(here), message, hint))
+                continue
+            self.keys[here] = _where(key)
+            data[name] = self.build(loader, value, here)
+        return data
+
+
+def _scalar(loader: Any, node: yaml.ScalarNode) -> Any:
+    """A scalar's value. A date stays as written: no field is one, but `version` may look like one."""
+    if node.tag.endswith(":timestamp"):
+        return node.value
+    try:
+        return loader.construct_object(node)
+    except ValueError as error:
+        raise yaml.constructor.ConstructorError(None, None, str(error), node.start_mark) from None
+
+
+def _where(node: yaml.Node) -> Where:
+    return node.start_mark.line + 1, node.start_mark.column + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that a validator of ours found, at `path` below the value that it was given."""
+
+    message: str
+    hint: str = ""
+    path: FieldPath = ()
+
+
+def fault(*faults: Fault) -> PydanticCustomError:
+    """The exception with which a validator reports faults; `validate` makes problems of them."""
+    return PydanticCustomError("fault", "{text}", {"text": faults[0].message, "faults": faults})
+
+
+def validate(
+    document: Document, model: type[Model], context: Mapping[str, Any]
+) -> tuple[Model | None, list[Problem]]:
+    """The document as a `model`, or None and every problem that stands in the way."""
+    if not document.sound:
+        return None, []
+    try:
+        return model.model_validate(document.data, context=dict(context)), []
+    except ValidationError as error:
+        found = error.errors(include_url=False)
+        return None, [problem for one in found for problem in _problems(document, model, one)]
+
+
+def _only_follows(error: Any) -> bool:
+    """Whether a list is called too short only because its items, reported themselves, do not count."""
+    return error["type"] == "too_short" and bool(error["input"])
+
+
+def _problems(document: Document, model: type[BaseModel], error: Any) -> Iterable[Problem]:
+    path = tuple(part for part in error["loc"] if part != "[key]")
+    if _only_follows(error):
+        return
+    if error["type"] == "fault":
+        for one in error["ctx"]["faults"]:
+            at: At = "key" if "[key]" in error["loc"] else "value"
+            yield document.problem((*path, *one.path), one.message, one.hint, at=at)
+    elif error["type"] == "extra_forbidden":
+        hint = _nearest(str(path[-1]), _fields(model, path[:-1]))
+        yield document.problem(path, "unknown field", hint, at="key")
+    elif error["type"] == "missing":
+        yield document.problem(path, "the field is missing", f"add `{path[-1]}:`")
+    elif error["type"] == "string_type" and isinstance(error["input"], bool | int | float):
+        yield document.problem(path, "must be text", "put it in quotes")
+    else:
+        hint = _nearest(str(error["input"]), _choices(error)) if error["type"] == "literal_error" else ""
+        yield document.problem(path, error["msg"].replace("Input should", "must"), hint)
+
+
+def _choices(error: Any) -> list[str]:
+    return [word for word in str(error["ctx"]["expected"]).split("'") if word.strip(" ,or")]
+
+
+def _nearest(word: str, known: Iterable[str]) -> str:
+    names = list(known)
+    close = get_close_matches(word, names, 1)
+    return f"did you mean '{close[0]}'?" if close else f"known here: {', '.join(names)}"
+
+
+def _fields(model: type[BaseModel], path: FieldPath) -> list[str]:
+    """The names that a mapping at `path` may have, read out of the model's JSON Schema."""
+    root = model.model_json_schema()
+    level = _flatten(root, root)
+    for part in path:
+        steps = [below for schema in level for below in _below(schema, part)]
+        level = [flat for schema in steps for flat in _flatten(root, schema)]
+    return [name for schema in level for name in schema.get("properties", {})]
+
+
+def _below(schema: Mapping[str, Any], part: str | int) -> list[dict[str, Any]]:
+    if isinstance(part, int):
+        return [schema["items"]] if "items" in schema else []
+    below = schema.get("properties", {}).get(part) or schema.get("additionalProperties")
+    return [below] if isinstance(below, dict) else []
+
+
+def _flatten(root: Mapping[str, Any], schema: dict[str, Any]) -> list[dict[str, Any]]:
+    """A schema with `$ref` followed and `anyOf` opened up."""
+    if "$ref" in schema:
+        return _flatten(root, root["$defs"][schema["$ref"].rsplit("/", 1)[-1]])
+    if "anyOf" in schema:
+        return [flat for one in schema["anyOf"] for flat in _flatten(root, one)]
+    return [schema]

@@ -1,0 +1,103 @@
+"""Policy files into a PolicySet, and everything that is wrong with them, at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from labeler.errors import Problem
+from labeler.policy.decide import PolicySet, Source, reasons
+from labeler.policy.document import Document, parse, validate
+from labeler.policy.model import Example, Policy
+from labeler.policy.topics import Topic
+from labeler.values import Exchange
+
+
+def shipped() -> Path:
+    """The folder of the shipped policies: inside an installed package, or beside it in a checkout."""
+    package = Path(__file__).parents[1]
+    inside = package / "policies"
+    return inside if inside.is_dir() else package.parent / "policies"
+
+
+def read(path: Path, name: str) -> Document:
+    """A configuration file; one that cannot be read becomes a problem of an unsound document."""
+    try:
+        return parse(path.read_text(encoding="utf-8"), name)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        problem = Problem(name, 0, 0, "", f"the file cannot be read: {reason}", str(path))
+    except UnicodeDecodeError as error:
+        problem = Problem(name, 0, 0, "", f"the file is not UTF-8: {error.reason} at byte {error.start}")
+    return Document(name, {}, {}, {}, (problem,), sound=False)
+
+
+def validate_policies(
+    documents: Iterable[Document], topics: Mapping[str, Topic]
+) -> tuple[list[Source], list[Problem]]:
+    """The policies that are valid by themselves, and all problems, those between files included."""
+    sources: list[Source] = []
+    problems: list[Problem] = []
+    first: dict[str, Document] = {}
+    for document in documents:
+        context = {"topics": topics, "jurisdiction": document.data.get("jurisdiction", "cn")}
+        policy, found = validate(document, Policy, context)
+        problems += [*document.problems, *found]
+        name = str(document.data.get("id", ""))
+        before = first.setdefault(name, document)
+        if name and before is not document:
+            message = f"the id '{name}' is taken by another policy"
+            problems.append(document.problem(("id",), message, f"{before.file} has it; rename one of them"))
+        elif policy is not None:
+            sources.append(Source(policy, document))
+    return sources, problems
+
+
+def check_examples(policies: PolicySet, known: frozenset[str]) -> Iterator[Problem]:
+    """Examples that name unknown scenarios, and policies that none of their own examples reaches."""
+    for source in policies.sources:
+        yield from _unknown(source, known)
+        examples = source.policy.examples
+        if not any(_reaches(policies, source.policy.id, example) for example in examples):
+            message = "no example reaches this policy" if examples else "the policy has no examples"
+            hint = "add `- ask: ...` with a question that falls under it and `scenarios: [...]`"
+            yield source.document.problem(("examples",), message, hint)
+
+
+def _unknown(source: Source, known: frozenset[str]) -> Iterator[Problem]:
+    for number, example in enumerate(source.policy.examples):
+        for index, name in enumerate(example.scenarios):
+            if name not in known:
+                path = ("examples", number, "scenarios", index)
+                hint = f"known: {', '.join(sorted(known))}"
+                yield source.document.problem(path, f"there is no policy '{name}' in use", hint)
+
+
+def _reaches(policies: PolicySet, name: str, example: Example) -> bool:
+    wanted = name in example.scenarios or name in policies.constant
+    return wanted and name in _reached(policies, example)
+
+
+def _reached(policies: PolicySet, example: Example) -> list[str]:
+    headers = {name.lower(): value for name, value in example.headers.items()}
+    exchange = Exchange(example.route, headers=headers, model=example.model, messages=example.ask)
+    return list(dict.fromkeys(one.scenario for one in reasons(policies, exchange)))
+
+
+def fails(policies: PolicySet, example: Example) -> tuple[Sequence[str], Sequence[str]] | None:
+    """The scenarios that an example expects and those that it leads to, where they differ; else None.
+
+    The default policy and policies that always apply are left out on both sides.
+    """
+    found = [one for one in _reached(policies, example) if one not in policies.constant]
+    expected = [one for one in example.scenarios if one not in policies.constant]
+    return None if set(found) == set(expected) else (expected, found)
+
+
+def check_default(policies: PolicySet) -> Iterator[Problem]:
+    """The default policy, where it is valid, must label every answer by itself."""
+    source = next((one for one in policies.sources if one.policy.id == policies.settings.default), None)
+    if source is not None and not source.policy.is_explicit():
+        message = "the default policy has no explicit label"
+        hint = "give it a `marker:`, or a disclaimer with `explicit: true` and `when: always`"
+        yield source.document.problem(("id",), message, hint)

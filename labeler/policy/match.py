@@ -1,0 +1,144 @@
+"""The conditions of a policy, compiled once into functions over the facts of a request."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from labeler.policy.model import Condition, Header
+from labeler.policy.patterns import compile_pattern, name_glob, route_glob, well_formed
+from labeler.policy.topics import Topic, fold
+
+Evidence = tuple[str, tuple[str, ...]]
+"""The field of the policy that matched, as in `match.any[0].topic`, and what it found."""
+
+Match = Callable[["Facts"], "tuple[Evidence, ...] | None"]
+"""The evidence that the condition holds, or None."""
+
+READ = 20_000
+"""Characters read of each message; of a longer one the first and the last half of these."""
+
+
+@dataclass(slots=True)
+class Facts:
+    """What conditions look at. `messages` are the user's that count; empty where nothing was read."""
+
+    route: str
+    headers: Mapping[str, str]
+    model: str
+    messages: tuple[str, ...]
+    _text: str | None = None
+    _folded: str | None = None
+    _topics: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def text(self) -> str:
+        """The messages, a line feed between them, in Unicode NFKC."""
+        if self._text is None:
+            whole = "\n".join(map(_excerpt, self.messages))
+            self._text = (
+                well_formed(whole) if whole.isascii() else unicodedata.normalize("NFKC", well_formed(whole))
+            )
+        return self._text
+
+    def terms(self, topic: Topic) -> tuple[str, ...]:
+        """The topic's terms in the messages, or none where they do not reach its threshold."""
+        if topic.id not in self._topics:
+            if self._folded is None:
+                self._folded = fold(self.text())
+            self._topics[topic.id] = topic.find(self._folded)
+        return self._topics[topic.id]
+
+
+def _excerpt(message: str) -> str:
+    half = READ // 2
+    return message if len(message) <= READ else f"{message[:half]}\n{message[-half:]}"
+
+
+def compile_match(condition: Condition, topics: Mapping[str, Topic], path: str = "match") -> Match:
+    """The function for a condition that was validated; `topics` holds every topic that it names."""
+    if condition.any is not None:
+        return _any([compile_match(one, topics, f"{path}.any[{i}]") for i, one in enumerate(condition.any)])
+    if condition.all is not None:
+        return _all([compile_match(one, topics, f"{path}.all[{i}]") for i, one in enumerate(condition.all)])
+    if condition.not_ is not None:
+        return _not(compile_match(condition.not_, topics, f"{path}.not"), f"{path}.not")
+    return _leaf(condition, topics, path)
+
+
+def _leaf(condition: Condition, topics: Mapping[str, Topic], path: str) -> Match:
+    if condition.route is not None:
+        return _name(f"{path}.route", route_glob(condition.route), lambda facts: facts.route)
+    if condition.model is not None:
+        return _name(f"{path}.model", name_glob(condition.model), lambda facts: facts.model)
+    if condition.header is not None:
+        return _header(f"{path}.header", condition.header)
+    if condition.topic is not None:
+        return _topic(f"{path}.topic", topics[condition.topic])
+    if condition.pattern is not None:
+        return _pattern(f"{path}.pattern", compile_pattern(condition.pattern))
+    return lambda _: ((f"{path}.always", ()),)
+
+
+def _any(matches: list[Match]) -> Match:
+    def match(facts: Facts) -> tuple[Evidence, ...] | None:
+        for one in matches:
+            if (evidence := one(facts)) is not None:
+                return evidence
+        return None
+
+    return match
+
+
+def _all(matches: list[Match]) -> Match:
+    def match(facts: Facts) -> tuple[Evidence, ...] | None:
+        gathered: tuple[Evidence, ...] = ()
+        for one in matches:
+            if (evidence := one(facts)) is None:
+                return None
+            gathered += evidence
+        return gathered
+
+    return match
+
+
+def _not(inside: Match, rule: str) -> Match:
+    return lambda facts: ((rule, ()),) if inside(facts) is None else None
+
+
+def _name(rule: str, test: Callable[[str], bool], get: Callable[[Facts], str]) -> Match:
+    def match(facts: Facts) -> tuple[Evidence, ...] | None:
+        name = get(facts)
+        return ((rule, (name,)),) if test(name) else None
+
+    return match
+
+
+def _header(rule: str, header: Header) -> Match:
+    name = header.name.lower()
+    glob = name_glob(header.value or "*")
+    search = compile_pattern(header.pattern or "")
+
+    def match(facts: Facts) -> tuple[Evidence, ...] | None:
+        value = facts.headers.get(name)
+        if value is None or not glob(value) or search(well_formed(value)) is None:
+            return None
+        return ((rule, (f"{name}: {value}",)),)
+
+    return match
+
+
+def _topic(rule: str, topic: Topic) -> Match:
+    def match(facts: Facts) -> tuple[Evidence, ...] | None:
+        terms = facts.terms(topic)
+        return ((rule, terms),) if terms else None
+
+    return match
+
+
+def _pattern(rule: str, search: Callable[[str], str | None]) -> Match:
+    def match(facts: Facts) -> tuple[Evidence, ...] | None:
+        found = search(facts.text()) if facts.messages else None
+        return ((rule, (found,)),) if found is not None else None
+
+    return match

@@ -1,0 +1,248 @@
+"""What a policy file says, as pydantic models; the JSON Schema that editors use comes from here.
+
+Validation takes a context: `jurisdiction` (the file's own, so that words can be checked even where
+other fields are wrong) and `topics` (the ids that exist).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from labeler.labels.wording import JURISDICTIONS
+from labeler.policy.document import Fault, fault
+from labeler.policy.patterns import compile_pattern, route_glob
+from labeler.policy.words import Line, Words, faults_of_label
+from labeler.values import OnFailure, Place, Structured
+
+MARKER_LIMIT = 100
+DISCLAIMER_LIMIT = 500
+
+
+class Model(BaseModel):
+    """The base of everything that stands in a configuration file: frozen, no unknown fields."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+def _route(glob: str) -> str:
+    try:
+        route_glob(glob)
+    except ValueError as error:
+        raise fault(Fault(f"'{glob}' matches no path: {error}", "write for example /medical/**")) from None
+    return glob
+
+
+def _pattern(pattern: str) -> str:
+    try:
+        compile_pattern(pattern)
+    except ValueError as error:
+        hint = "RE2 syntax: linear time, without look-around and back-references"
+        raise fault(Fault(f"the pattern is broken: {error}", hint)) from None
+    return pattern
+
+
+Id = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,63}$")]
+Route = Annotated[str, AfterValidator(_route)]
+Pattern = Annotated[str, AfterValidator(_pattern)]
+Name = Annotated[str, Field(min_length=1)]
+
+
+class Basis(Model):
+    """One rule that the policy rests on."""
+
+    rule: Name
+    """The law, order or standard, as one cites it."""
+    article: str = ""
+    duty: str = ""
+    """What it asks for, in short."""
+    wording: Literal["mandated", "practice"] = "practice"
+    """`mandated`: the rule prescribes the words; `practice`: they are what services commonly write."""
+
+
+class Header(Model):
+    """A request header: present, or with a value that fits the glob `value` or holds `pattern`."""
+
+    name: Annotated[str, Field(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")]
+    """Case does not matter."""
+    value: Name | None = None
+    """A glob over the whole value: `*` is any run of characters; case does not matter."""
+    pattern: Pattern | None = None
+    """An RE2 expression, searched for in the value."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if self.value is not None and self.pattern is not None:
+            raise fault(Fault("has both `value` and `pattern`", "keep one of them"))
+        return self
+
+
+class Condition(Model):
+    """What makes a request fall under a policy: exactly one field; combine with `any`, `all`, `not`."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
+
+    any: Annotated[tuple[Condition, ...], Field(min_length=1)] | None = None
+    """At least one of these holds; the first that does is the reason given."""
+    all: Annotated[tuple[Condition, ...], Field(min_length=1)] | None = None
+    """All of these hold."""
+    not_: Condition | None = Field(default=None, alias="not")
+    """This does not hold. No header may stand inside: a client could take a label away with it."""
+    route: Route | None = None
+    """A glob over the path: `*` stays within one segment, `**` is any number of segments."""
+    header: Header | None = None
+    model: Name | None = None
+    """A glob over the model's name: `*` is any run of characters; case does not matter."""
+    topic: str | None = None
+    """The user's messages are about this topic, for example `medical`."""
+    pattern: Pattern | None = None
+    """An RE2 expression, searched for in the user's messages that count (after Unicode NFKC)."""
+    always: Literal[True] | None = None
+
+    @field_validator("topic")
+    @classmethod
+    def _known_topic(cls, topic: str | None, info: ValidationInfo) -> str | None:
+        known = (info.context or {}).get("topics", ())
+        if topic is not None and topic not in known:
+            raise fault(Fault(f"there is no topic '{topic}'", f"known: {', '.join(sorted(known))}"))
+        return topic
+
+    @field_validator("not_")
+    @classmethod
+    def _no_header(cls, inside: Condition | None) -> Condition | None:
+        if inside is not None and inside.names_header():
+            hint = "a client could take a label away by sending it; headers may only add"
+            raise fault(Fault("a header may not stand under `not`", hint))
+        return inside
+
+    @model_validator(mode="after")
+    def _one_field(self) -> Self:
+        filled = sum(getattr(self, name) is not None for name in self.model_fields_set)
+        if filled != 1 or len(self.model_fields_set) != 1:
+            message = f"a condition has exactly one field, this one has {filled} with a value"
+            raise fault(Fault(message, "join several with `any:` or `all:`, each behind a dash"))
+        return self
+
+    def names_header(self) -> bool:
+        """Whether this or any condition inside looks at a header."""
+        inside = (*(self.any or ()), *(self.all or ()), *((self.not_,) if self.not_ else ()))
+        return self.header is not None or any(one.names_header() for one in inside)
+
+
+class Marker(Model):
+    """The explicit label: the words that say that a machine wrote this."""
+
+    words: Words
+    """Per language (`zh:`, `en:`, ...), or one text for all. Under `cn` each of them carries the Chinese
+    elements (GB 45438-2025, 5.1); at most 100 characters."""
+    place: Place = "start"
+    """`interface`: in headers and a sidecar field only, because the page around shows the label
+    (GB 45438-2025, 5.6)."""
+
+    @field_validator("words")
+    @classmethod
+    def _complies(cls, words: dict[str, str], info: ValidationInfo) -> dict[str, str]:
+        faults = tuple(faults_of_label(words, _jurisdiction(info), MARKER_LIMIT, explicit=True))
+        if faults:
+            raise fault(*faults)
+        return words
+
+
+class Disclaimer(Model):
+    """What has to be said besides the marker: limits, advice, where to turn to."""
+
+    explicit: bool = False
+    """The words claim to be an explicit label too and are checked like a marker's."""
+    words: Words
+    """Per language, or one text for all; at most 500 characters."""
+    place: Place = "end"
+    when: Literal["always", "alone"] = "always"
+    """`alone`: said only where no other policy that applies says a disclaimer."""
+
+    @field_validator("words")
+    @classmethod
+    def _complies(cls, words: dict[str, str], info: ValidationInfo) -> dict[str, str]:
+        explicit = bool(info.data.get("explicit"))
+        faults = tuple(faults_of_label(words, _jurisdiction(info), DISCLAIMER_LIMIT, explicit=explicit))
+        if faults:
+            raise fault(*faults)
+        return words
+
+
+def _jurisdiction(info: ValidationInfo) -> str:
+    return str((info.context or {}).get("jurisdiction", "cn"))
+
+
+class Example(Model):
+    """A request and the scenarios that it must lead to; `labeler policy test` tries them."""
+
+    ask: Annotated[
+        tuple[str, ...],
+        BeforeValidator(
+            lambda ask: (ask,) if isinstance(ask, str) else ask, json_schema_input_type=str | tuple[str, ...]
+        ),
+    ]
+    """What the user writes: one message, or the user's messages of a conversation, oldest first."""
+    scenarios: tuple[str, ...]
+    """Exactly these, in any order, leaving out the default policy and those that always apply."""
+    route: str = "/v1/chat/completions"
+    model: str = ""
+    headers: dict[str, str] = {}
+
+
+class Policy(Model):
+    """One policy: what falls under it, and what is said in an answer that does."""
+
+    id: Id
+    """The scenario's name, in lower case: `medical`."""
+    version: Annotated[str, Field(min_length=1)]
+    """Yours to count; in quotes where it looks like a number."""
+    title: Words
+    jurisdiction: str = "cn"
+    """Whose rule the explicit label follows: cn, eu, us-ca, kr, in."""
+    basis: tuple[Basis, ...] = ()
+    match: Condition
+    marker: Marker | None = None
+    disclaimers: tuple[Disclaimer, ...] = ()
+    on_failure: OnFailure = "block"
+    """What happens to an answer that cannot be labelled; where several policies apply, `block` wins."""
+    structured: Structured = "header"
+    """Where an answer is data into which no text may go: say it in a `header`, in a `field` beside the
+    answer, or `block`; the stricter one wins."""
+    streams: Literal["both-ends", "end-only"] = "both-ends"
+    """`end-only`: a stream does not get an end-only explicit label at its start too; one that breaks
+    off is then unlabelled."""
+    formerly: tuple[Line, ...] = ()
+    """Wordings of earlier versions, so that they are still known as marks in a conversation's history."""
+    examples: Annotated[tuple[Example, ...], Field(validate_default=True)] = ()
+
+    @field_validator("jurisdiction")
+    @classmethod
+    def _known_jurisdiction(cls, jurisdiction: str) -> str:
+        if jurisdiction not in JURISDICTIONS:
+            raise fault(
+                Fault(f"'{jurisdiction}' is no known jurisdiction", f"known: {', '.join(JURISDICTIONS)}")
+            )
+        return jurisdiction
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if self.marker is None and not self.disclaimers:
+            raise fault(Fault("the policy says nothing", "give it a `marker:` or `disclaimers:`"))
+        return self
+
+    def is_explicit(self) -> bool:
+        """Whether every answer under this policy carries an explicit label because of it."""
+        return self.marker is not None or any(
+            one.explicit and one.when == "always" for one in self.disclaimers
+        )

@@ -1,0 +1,77 @@
+"""Globs and regular expressions that cannot run away: RE2, linear in the length of the text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+
+import re2
+
+_QUIET = re2.Options()
+_QUIET.log_errors = False
+_KEPT = 256  # results of texts up to this many characters are remembered, 1024 per glob
+
+Test = Callable[[str], bool]
+
+
+def compile_pattern(pattern: str) -> Callable[[str], str | None]:
+    """A search for a regular expression (RE2 syntax) that returns what it found, or None.
+
+    Raises ValueError with RE2's own words where the pattern is broken.
+    """
+    try:
+        search = re2.compile(pattern, _QUIET).search
+    except re2.error as error:
+        reason = error.args[0]
+        raise ValueError(reason.decode(errors="replace") if isinstance(reason, bytes) else reason) from None
+
+    def find(text: str) -> str | None:
+        match = search(text)
+        return match[0] if match else None
+
+    return find
+
+
+def name_glob(glob: str) -> Test:
+    """A test for names (models, header values): `*` is any run of characters; case does not matter."""
+    return _remembering("(?is)" + ".*".join(map(re2.escape, glob.split("*"))))
+
+
+def route_glob(glob: str) -> Test:
+    """A test for paths: `*` stays within one segment, `**` stands for any number of segments.
+
+    `/shop/**` matches `/shop` too. Raises ValueError where the glob can match no path.
+    """
+    if not glob.startswith(("/", "**")):
+        message = "a route begins with `/` or `**`"
+        raise ValueError(message)
+    segments = glob.removeprefix("/").split("/")
+    if any("**" in segment and segment != "**" for segment in segments):
+        message = "`**` stands alone between slashes"
+        raise ValueError(message)
+    return _remembering("(?s)" + "".join(map(_segment, segments)))
+
+
+def _segment(segment: str) -> str:
+    if segment == "**":
+        return "(?:/.*)?"
+    return "/" + "[^/]*".join(map(re2.escape, segment.split("*")))
+
+
+def _remembering(pattern: str) -> Test:
+    fullmatch = re2.compile(pattern, _QUIET).fullmatch
+
+    def test(text: str) -> bool:
+        return fullmatch(well_formed(text)) is not None
+
+    remembered = lru_cache(maxsize=1024)(test)
+    return lambda text: remembered(text) if len(text) <= _KEPT else test(text)
+
+
+def well_formed(text: str) -> str:
+    """The text without lone surrogates, which have no UTF-8 and which neither engine takes."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode(errors="replace").decode()
+    return text

@@ -1,0 +1,244 @@
+"""`labeler policy`: what it prints, where, and with which exit code."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from labeler.cli import policy
+from labeler.errors import PolicyError
+
+HOUSE = """\
+id: house
+version: "1"
+title: House
+match: {route: /house/**}
+marker: {words: 【AI生成】, place: end}
+streams: end-only
+on_failure: pass
+examples:
+  - {ask: 你好, route: /house/x, scenarios: [house]}
+  - {ask: 你好, scenarios: [house]}
+"""
+
+
+@pytest.fixture(autouse=True)
+def _no_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LABELER_CONFIG", raising=False)
+
+
+def run(*words: str) -> int:
+    """Run `labeler` with the policy commands alone."""
+    top = argparse.ArgumentParser()
+    top.add_argument("--config", default=None)
+    policy.add(top.add_subparsers())
+    arguments = top.parse_args(["policy", *words])
+    code: int = arguments.run(arguments)
+    return code
+
+
+def house(folder: Path, text: str = HOUSE) -> str:
+    (folder / "house.yaml").write_text(text, encoding="utf-8")
+    file = folder / "labeler.yaml"
+    file.write_text(
+        "policies: [general, medical, house.yaml]\nroutes:\n"
+        "  - {path: /titles, exempt: titles only}\n  - {path: /ward/*, scenarios: [medical]}\n",
+        encoding="utf-8",
+    )
+    return str(file)
+
+
+def explained(capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, Any]:
+    assert run("explain", "--json", *words) == 0
+    found: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return found
+
+
+def test_check_sums_up_the_policies(capsys: pytest.CaptureFixture[str]) -> None:
+    """One line per policy, no warnings for what is shipped."""
+    assert run("check") == 0
+    out, err = capsys.readouterr()
+    assert [line.split()[0] for line in out.splitlines()] == ["general", "ecommerce", "medical", "3"]
+    assert err == ""
+
+
+def test_check_warns_of_what_is_allowed_but_weak(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Labels that a broken stream or a failure would lose are warned about, with their place."""
+    assert run("check", "--config", house(tmp_path)) == 0
+    err = capsys.readouterr().err
+    assert "house.yaml:6:10: streams: a stream that breaks off" in err
+    assert "house.yaml:7:13: on_failure:" in err
+    assert "\x1b" not in err
+
+
+def test_check_reports_all_problems(tmp_path: Path) -> None:
+    """Mistakes end in the error that the command line prints with exit code 2."""
+    with pytest.raises(PolicyError, match=r"(?s)titel.*marker\.words"):
+        run("check", "--config", house(tmp_path, HOUSE.replace("title", "titel").replace("生成", "")))
+
+
+def test_test_passes_on_what_is_shipped(capsys: pytest.CaptureFixture[str]) -> None:
+    """Every example of every policy is tried."""
+    assert run("test") == 0
+    *lines, last = capsys.readouterr().out.splitlines()
+    assert all(line.startswith("pass policies/") for line in lines)
+    assert last == f"{len(lines)} examples, 0 failed"
+
+
+def test_test_fails_with_what_was_expected_and_found(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An example that leads elsewhere is shown with its place, and the exit code is 1."""
+    assert run("test", "--config", house(tmp_path)) == 1
+    out = capsys.readouterr().out
+    assert "house.yaml:10 你好: expected [house], found []" in out
+    assert "1 failed" in out
+
+
+def test_explain_shows_rule_words_and_labels(capsys: pytest.CaptureFixture[str]) -> None:
+    """Which rule matched on which words, and what would be said."""
+    assert run("explain", "孩子发烧39度怎么办") == 0
+    out = capsys.readouterr().out
+    assert "policies/medical.yaml: match.any[3].topic" in out
+    assert "「发烧」" in out
+    assert "不替代医生诊断" in out
+
+
+def test_explain_speaks_json(capsys: pytest.CaptureFixture[str]) -> None:
+    """The keys are fixed, and Chinese stands there as itself."""
+    assert run("explain", "孩子发烧39度怎么办", "--json") == 0
+    out = capsys.readouterr().out
+    assert "不替代医生诊断" in out
+    found = json.loads(out)
+    assert found["scenarios"] == ["general", "medical"]
+    assert found["labels"][0] == {
+        "kind": "marker",
+        "words": "【AI生成】",
+        "place": "start",
+        "policy": "general",
+        "explicit": True,
+    }
+    assert found["because"][0] == {"scenario": "general", "rule": "default", "found": []}
+    assert "发烧" in found["because"][1]["found"]
+    assert found["language"] == "zh"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--route", "/medical/chat"),
+        ("--model", "med-1"),
+        ("--header", "X-Other: 1", "--header", "x-labeler-scenario: medical"),
+    ],
+)
+def test_explain_takes_every_signal(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    """Route, model and repeated headers are part of the request."""
+    assert explained(capsys, "你好", *words)["scenarios"] == ["general", "medical"]
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        ["孩子发烧39度怎么办"],
+        [{"role": "user", "content": "孩子发烧39度怎么办"}, {"role": "assistant", "content": "…"}],
+        [{"role": "user", "content": [{"type": "text", "text": "孩子发烧39度"}, {"type": "image_url"}]}],
+    ],
+)
+def test_explain_takes_a_conversation(
+    tmp_path: Path, messages: list[Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Messages as strings, as a chat's objects and as parts stand before the text."""
+    file = tmp_path / "earlier.json"
+    file.write_text(json.dumps(messages), encoding="utf-8")
+    found = explained(capsys, "那要吃多少？", "--messages", str(file))
+    assert found["scenarios"] == ["general", "medical"]
+    assert "medical" in explained(capsys, "--messages", str(file))["scenarios"]
+
+
+def test_the_assistant_s_words_do_not_count(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Only what the user wrote is looked at."""
+    file = tmp_path / "earlier.json"
+    file.write_text(json.dumps([{"role": "assistant", "content": "发烧"}]), encoding="utf-8")
+    assert explained(capsys, "你好", "--messages", str(file))["scenarios"] == ["general"]
+
+
+def test_explain_follows_the_operator_s_routes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A route's own scenarios are added; an exempt one says its reason and nothing else."""
+    config = house(tmp_path)
+    ward = explained(capsys, "你好", "--route", "/ward/1", "--config", config)
+    assert ward["scenarios"] == ["general", "medical"]
+    titles = explained(capsys, "你好", "--route", "/titles", "--config", config)
+    assert (titles["scenarios"], titles["labels"]) == ([], [])
+    assert titles["because"][0]["found"] == ["titles only"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--header", "no colon"),
+        ("--messages", "nope.json"),
+    ],
+)
+def test_a_wrong_call_is_told(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    """The parser names the argument and ends with 2."""
+    with pytest.raises(SystemExit) as ended:
+        run("explain", "x", *words)
+    assert ended.value.code == 2
+    assert words[0] in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("content", ["{", "{}", "[1]", '[{"content": "x"}]'])
+def test_a_file_that_is_no_conversation_is_told(
+    tmp_path: Path, content: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Other JSON, and what is no JSON, is refused with the file's name."""
+    file = tmp_path / "x.json"
+    file.write_text(content, encoding="utf-8")
+    with pytest.raises(SystemExit):
+        run("explain", "x", "--messages", str(file))
+    assert "x.json" in capsys.readouterr().err
+
+
+def test_explain_needs_something_to_explain(capsys: pytest.CaptureFixture[str]) -> None:
+    """Without a text and without messages the call is wrong."""
+    assert run("explain") == 2
+    assert "TEXT" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "fields"),
+    [((), {"id", "match", "marker"}), (("policy",), {"disclaimers"}), (("config",), {"routes", "limits"})],
+)
+def test_schema_knows_the_fields(
+    words: tuple[str, ...], fields: set[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The JSON Schema names every field and refuses others."""
+    assert run("schema", *words) == 0
+    schema = json.loads(capsys.readouterr().out)
+    assert fields <= set(schema["properties"])
+    assert schema["additionalProperties"] is False
+
+
+def test_schema_explains_the_fields(capsys: pytest.CaptureFixture[str]) -> None:
+    """Editors show a description, and know that a condition has one field."""
+    run("schema")
+    condition = json.loads(capsys.readouterr().out)["$defs"]["Condition"]
+    assert "segment" in condition["properties"]["route"]["description"]
+    assert (condition["minProperties"], condition["maxProperties"]) == (1, 1)
+
+
+def test_colour_is_for_terminals(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """On a terminal results are coloured, unless NO_COLOR is set; else never."""
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    run("test")
+    assert "\x1b" not in capsys.readouterr().out
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    run("test")
+    assert "\x1b[32mpass" in capsys.readouterr().out
+    monkeypatch.setenv("NO_COLOR", "1")
+    run("test")
+    assert "\x1b" not in capsys.readouterr().out

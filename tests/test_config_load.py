@@ -1,0 +1,212 @@
+"""labeler.yaml and the environment into a Service."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from labeler.config import Gateway, Headers, Limits, Service, Upstream, load
+from labeler.config.credit_code import fault_of
+from labeler.errors import PolicyError, Problem
+
+CODE = "91110102MAD55U9H0F"
+
+
+def service(folder: Path, text: str, **environ: str) -> Service:
+    file = folder / "labeler.yaml"
+    file.write_text(text, encoding="utf-8")
+    return load(file, environ=environ)
+
+
+def problems(folder: Path, text: str, **environ: str) -> tuple[Problem, ...]:
+    with pytest.raises(PolicyError) as caught:
+        service(folder, text, **environ)
+    return caught.value.problems
+
+
+def test_no_file_means_the_shipped_policies() -> None:
+    """Without a configuration all defaults hold."""
+    default = load(environ={})
+    assert (default.default, default.language, default.messages) == ("general", "zh", 3)
+    assert (default.mode, default.unclaimed, default.provider) == ("enforce", "pass", None)
+    assert default.limits == Limits(request=32 << 20, response=64 << 20, record=64 << 20, answer=8 << 20)
+    assert default.headers == Headers(labeler=True, ai_disclosure=True)
+    assert default.gateway == Gateway(connect_timeout=10, read_timeout=600, connections=1000)
+
+
+def test_an_empty_file_means_the_same(tmp_path: Path) -> None:
+    """So does one whose sections have nothing behind their colons."""
+    assert service(tmp_path, "").limits == Limits()
+    assert service(tmp_path, "limits:\nroutes:\nprovider:\ngateway:\n").routes == ()
+
+
+def test_a_whole_file_is_read(tmp_path: Path) -> None:
+    """Every section reaches the service."""
+    made = service(
+        tmp_path,
+        f"""
+        provider: {{name: 示例公司, credit_code: {CODE}}}
+        policies: [general, medical]
+        language: en
+        detection: {{messages: 5}}
+        mode: observe
+        unclaimed: block
+        headers: {{ai_disclosure: false}}
+        limits: {{request: 1 MiB, response: 2MB, record: 300, answer: 1.5 KiB}}
+        models: [{{name: med-*, scenarios: [medical]}}]
+        routes:
+          - {{path: /internal/**, exempt: titles that nobody reads}}
+          - {{path: /doctor/*, dialect: text, scenarios: [medical], unread: [medical]}}
+        gateway: {{upstreams: [{{url: "https://api.example.com/x"}}], connect_timeout: 1.5}}
+        """,
+    )
+    assert made.provider is not None
+    assert made.provider.credit_code == CODE
+    assert (made.language, made.messages, made.mode, made.unclaimed) == ("en", 5, "observe", "block")
+    assert made.headers == Headers(labeler=True, ai_disclosure=False)
+    assert made.limits == Limits(request=1 << 20, response=2_000_000, record=300, answer=1536)
+    assert made.models[0].scenarios == ("medical",)
+    assert made.routes[1].dialect == "text"
+    assert made.gateway.upstreams == (Upstream(path="/", url="https://api.example.com/x"),)
+    assert [policy.id for policy in made.policies.policies] == ["general", "medical"]
+
+
+def test_the_first_rule_that_fits_a_path_counts(tmp_path: Path) -> None:
+    """Rules are tried in order; a path that none fits has no rule, however often one asks."""
+    made = service(
+        tmp_path,
+        """
+        routes:
+          - {path: /a/*, exempt: first}
+          - {path: "/a/**", exempt: second}
+          - {path: "**/x", exempt: third}
+        """,
+    )
+    paths = ["/a/b", "/a/b/c", "/a", "/b/c/x", "/x", "/b", "/ax", "/a/" + "b" * 1000]
+    for _ in range(2):
+        rules = [made.rule(path) for path in paths]
+        found = [rule.exempt if rule else None for rule in rules]
+        assert found == ["first", "second", "second", "third", "third", None, None, "first"]
+
+
+def test_policies_come_from_files_and_folders(tmp_path: Path) -> None:
+    """Paths are relative to labeler.yaml; its own file in the folder is not taken for a policy."""
+    house = 'id: house\nversion: "1"\ntitle: x\nmatch: {always: true}\nmarker: {words: AI生成}\n'
+    (tmp_path / "house.yaml").write_text(house + "examples: [{ask: x, scenarios: []}]\n", encoding="utf-8")
+    made = service(tmp_path, "policies: [general, house.yaml, ./]\ndefault: house\n")
+    assert [policy.id for policy in made.policies.policies] == ["house", "general"]
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "column", "field", "says"),
+    [
+        ("polcies: [general]", 1, 1, "polcies", "did you mean 'policies'"),
+        ("policies: [general, medicl]", 1, 21, "policies[1]", "shipped are ecommerce, general, medical"),
+        ("policies: []", 1, 11, "policies", "at least 1"),
+        ("policies: [general]\ndefault: house", 2, 10, "default", "in use are: general"),
+        ("policies: [medical]", 1, 1, "default", "no policy 'general'"),
+        ("mode: enforced", 1, 7, "mode", "did you mean 'enforce'"),
+        ("mode: observe\nmode: enforce", 2, 1, "mode", "line 1"),
+        ("detection: {messages: 0}", 1, 23, "detection.messages", "greater than or equal to 1"),
+        ("limits: {request: 3 furlongs}", 1, 19, "limits.request", "32 MiB"),
+        ("limits: {request: 0}", 1, 19, "limits.request", "greater than 0"),
+        ("provider: {name: x, credit_code: 91110102MAD55U9H0X}", 1, 34, "provider.credit_code", "to be F"),
+        ("provider: {credit_code: " + CODE + "}", 1, 11, "provider.name", "missing"),
+        ("routes: [{path: /x, exempt: ''}]", 1, 29, "routes[0].exempt", "needs a reason"),
+        ("routes: [{path: /x, dialect: opnai-chat}]", 1, 30, "routes[0].dialect", "'openai-chat'?"),
+        ("routes: [{path: /x, scenarios: [nix]}]", 1, 33, "routes[0].scenarios[0]", "in use are"),
+        ("routes: [{path: /x, unread: [nix]}]", 1, 30, "routes[0].unread[0]", "in use are"),
+        ("routes: [{path: /x, exempt: y, scenarios: [medical]}]", 1, 10, "routes[0]", "exempt"),
+        ("models: [{name: x, scenarios: [nix]}]", 1, 32, "models[0].scenarios[0]", "in use are"),
+        ("gateway: {upstreams: [{url: 'ftp://x'}]}", 1, 29, "gateway.upstreams[0].url", "https://"),
+        ("gateway: {upstreams: [{url: 'http://[x'}]}", 1, 29, "gateway.upstreams[0].url", "https://"),
+        ("gateway: {read_timeout: .inf}", 1, 25, "gateway.read_timeout", "finite"),
+    ],
+)
+def test_a_mistake_is_told_with_its_place(
+    tmp_path: Path, text: str, line: int, column: int, field: str, says: str
+) -> None:
+    """Line, column and field are those of the mistake, and the message says what would be right."""
+    found = [one for one in problems(tmp_path, text) if one.field == field]
+    assert [(one.line, one.column) for one in found] == [(line, column)]
+    assert says in str(found[0])
+
+
+def test_problems_of_all_files_come_together(tmp_path: Path) -> None:
+    """labeler.yaml, a policy and the environment are reported in one error."""
+    (tmp_path / "house.yaml").write_text("id: house\n", encoding="utf-8")
+    found = problems(tmp_path, "polices: 1\npolicies: [general, house.yaml]\n", LABELER__MODE="off")
+    assert {one.file for one in found} == {
+        str(tmp_path / "house.yaml"),
+        str(tmp_path / "labeler.yaml"),
+        "environment LABELER__MODE",
+    }
+
+
+def test_a_missing_file_is_told(tmp_path: Path) -> None:
+    """The file's name and the system's reason are in the message."""
+    with pytest.raises(PolicyError, match=r"nope\.yaml: the file cannot be read: No such file"):
+        load(tmp_path / "nope.yaml", environ={})
+
+
+def test_the_environment_overrides_single_values(tmp_path: Path) -> None:
+    """It wins over the file and makes the sections that the file lacks."""
+    made = service(
+        tmp_path,
+        "limits: {request: 5, answer: 7}",
+        LABELER__LIMITS__REQUEST="1MiB",
+        LABELER__MODE="observe",
+        LABELER__HEADERS__AI_DISCLOSURE="false",
+        LABELER__DETECTION__MESSAGES="1",
+        LABELER__PROVIDER__NAME="007",
+        LABELER_PORT="tcp://10.0.0.1:80",
+    )
+    assert (made.limits.request, made.limits.answer) == (1 << 20, 7)
+    assert (made.mode, made.headers.ai_disclosure, made.messages) == ("observe", False, 1)
+    assert made.provider is not None
+    assert made.provider.name == "007"
+
+
+def test_an_override_without_a_file() -> None:
+    """The shipped policies alone can be overridden too."""
+    assert load(environ={"LABELER__LANGUAGE": "en"}).language == "en"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "says"),
+    [
+        ("LABELER__MODEX", "1", "did you mean 'mode'"),
+        ("LABELER__LIMITS__REQUST", "1", "did you mean 'request'"),
+        ("LABELER__LIMITS", "1", "limits"),
+        ("LABELER__LIMITS__ANSWER", "x", "no size"),
+    ],
+)
+def test_a_wrong_variable_is_told_by_its_name(variable: str, value: str, says: str) -> None:
+    """The problem's file is the variable, since no file holds it."""
+    with pytest.raises(PolicyError) as caught:
+        load(environ={variable: value})
+    assert [one.file for one in caught.value.problems] == [f"environment {variable}"]
+    assert says in str(caught.value)
+
+
+@pytest.mark.parametrize("code", [CODE, "91440300708461136T", "9144030008867405X2"])
+def test_valid_credit_codes_pass(code: str) -> None:
+    """Codes of real organisations have the check digit of GB 32100-2015."""
+    assert fault_of(code) == ""
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["", CODE[:-1], CODE + "0", CODE[:-1] + "G", CODE.lower(), CODE.replace("1", "I", 1), "９" + CODE[1:]],
+)
+def test_wrong_credit_codes_are_told(code: str) -> None:
+    """Length, alphabet and check digit are looked at."""
+    assert fault_of(code)
+
+
+@pytest.mark.parametrize("place", range(17))
+def test_every_digit_of_a_credit_code_counts(place: int) -> None:
+    """One digit changed anywhere breaks the check digit."""
+    other = "2" if CODE[place] != "2" else "3"
+    assert fault_of(CODE[:place] + other + CODE[place + 1 :])
