@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import NamedTuple
 
 from labeler.body import Body, EventBody, Job, JsonBody, Limits, TextBody
 from labeler.dialects import Dialect
@@ -25,8 +26,7 @@ _EVENT_STARTS = (b"data:", b"event:", b":", b"id:", b"retry:")
 _ORDER: tuple[State, ...] = ("failed", "degraded", "applied", "skipped")
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
+class Start(NamedTuple):
     """The start of a response: what an ASGI server, a proxy or a test sends first."""
 
     status: int
@@ -76,6 +76,7 @@ class Answer:
         self._reason = ""
         self._sent = self._over = False
         self._sniffed = b""
+        self._outcome: Outcome | None = None
 
     def begin(self, status: int, headers: RawHeaders) -> Step:
         """Take the response's start."""
@@ -100,7 +101,12 @@ class Answer:
         return step
 
     def outcome(self) -> Outcome:
-        """What was done to this response, and why."""
+        """What was done to this response, and why; ask at its end."""
+        if self._outcome is None:
+            self._outcome = self._account()
+        return self._outcome
+
+    def _account(self) -> Outcome:
         slots = self._body.slots() if self._body else ()
         failure = self._failure or (self._body.failure if self._body else "")
         state, reason = summary(slots, failure, self._reason)

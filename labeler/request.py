@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import parse_qsl
 
 from labeler.dialects import Asked, Dialect
@@ -14,8 +14,7 @@ _SIGNATURES = ("content-digest", "digest", "content-md5", "signature", "x-amz-co
 _SIGNED_SCHEMES = ("aws4-", "tc3-", "hmac", "signature")
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """What was read. `body` goes on to the upstream; `unread` says why nothing could be read."""
 
     asked: Asked

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from labeler.body.splice import Ledgered
 from labeler.dialects.base import Dialect
@@ -21,8 +21,7 @@ class Limits:
     answer: int = 8 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(NamedTuple):
     """What one body has to do.
 
     `mute` says why no text may be inserted. `sidecar` is the `aigc` object (JSON) that can stand

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from labeler.body.base import Body, Job
-from labeler.body.places import insert_member, insert_words, move_offsets, moved
+from labeler.body.places import Source, moved
 from labeler.body.splice import Piece
 from labeler.dialects.base import Doc, End, Failure, Finish, Shift, Text, Tool
 from labeler.errors import ContentError
@@ -20,13 +20,11 @@ _HELD = 64
 """No more events are held back than this while an answer's first characters are undecided."""
 
 
-class Record(Piece):
+class Record(Source):
     """One event, its data, and what is changed in it."""
 
-    __slots__ = ("doc", "event")
-
     def __init__(self, raw: bytes, event: sse.Event, doc: Doc) -> None:
-        super().__init__(raw)
+        super().__init__(Piece(raw), event.payload)
         self.event = event
         self.doc = doc
 
@@ -157,7 +155,7 @@ class EventBody(Body):
         wholes = {part.slot: part for part in parts if isinstance(part, Text) and part.whole}
         for part in parts:
             if isinstance(part, Failure):
-                return self._upstream_error(record.raw)
+                return self._upstream_error(record.piece.raw)
             if isinstance(part, End):
                 before += self._close_all()
             elif self.job.mute:
@@ -171,9 +169,9 @@ class EventBody(Body):
             elif isinstance(part, Finish):
                 before += self._finish(record, part.slot, parts, wholes)
         if self._sidecar and any(isinstance(part, Text | Finish) for part in parts):
-            insert_member(record, record.event.payload, record.where, "aigc", self._sidecar)
+            record.insert_member("aigc", self._sidecar)
             self._sidecar = b""
-        self._held += [*before, record]
+        self._held += [*before, record.piece]
         if any(slot.holding for slot in self._slots.values()) and len(self._held) < _HELD:
             return b""
         return self._flush()
@@ -194,13 +192,12 @@ class EventBody(Body):
 
     def _shift(self, record: Record, part: Shift) -> None:
         given = self._slot(part.slot).given
-        values = [moved(value, given, end=part.end) for value in part.values]
-        move_offsets(record, record.event.payload, record.where, part, values)
+        record.move_offsets(part, [moved(value, given, end=part.end) for value in part.values])
 
     def _insert(self, insertions: Iterable[Insertion]) -> None:
         for insertion in insertions:
             record, text = insertion.handle
-            insert_words(record, record.event.payload, record.where, text, [(insertion.at, insertion.words)])
+            record.insert_words(text, [(insertion.at, insertion.words)])
 
     def _finish(self, record: Record, index: int, parts: list[Any], wholes: dict[int, Text]) -> list[Piece]:
         slot = self._slot(index)
@@ -228,7 +225,7 @@ class EventBody(Body):
             return []
         if here is not None:
             record, text = here
-            insert_words(record, record.event.payload, record.where, text, [(len(text.text), words)])
+            record.insert_words(text, [(len(text.text), words)])
             return []
         return [self._injected(slot, index, words)]
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from labeler.values import Edit
 
 
-@dataclass(frozen=True, slots=True)
-class Splice:
+class Splice(NamedTuple):
     """At byte `at` of a piece, `removed` becomes `inserted`."""
 
     at: int
@@ -27,6 +27,10 @@ class Piece:
     def add(self, at: int, inserted: bytes, removed: bytes = b"") -> None:
         """Note one change; at one place they stand in the order in which they were added."""
         self.splices.append(Splice(at, removed, inserted))
+
+
+def _place(splice: Splice) -> int:
+    return splice.at
 
 
 class Ledgered:
@@ -49,7 +53,9 @@ class Ledgered:
                 self.length += len(piece.raw)
                 continue
             at = 0
-            for splice in sorted(piece.splices, key=lambda s: s.at):
+            if len(piece.splices) > 1:
+                piece.splices.sort(key=_place)
+            for splice in piece.splices:
                 kept = piece.raw[at : splice.at]
                 self.length += len(kept)
                 self.edits.append(Edit(self.length, splice.removed, splice.inserted))

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 
 from labeler.body.base import Body, Job
-from labeler.body.places import insert_member, insert_words, move_offsets, moved
+from labeler.body.places import Source, moved
 from labeler.body.splice import Piece
-from labeler.dialects.base import Shift, Text, Tool
+from labeler.dialects.base import Part, Shift, Text, Tool
 from labeler.errors import ContentError
 from labeler.framing import json_text
 from labeler.framing.sse import BOM
 from labeler.labels.slot import whole
-from labeler.values import SlotOutcome, Stamp
+from labeler.values import SlotOutcome
 
 
 class JsonBody(Body):
@@ -62,7 +63,7 @@ class JsonBody(Body):
 
     def _label(self, piece: Piece) -> None:
         lead = len(BOM) if piece.raw.startswith(BOM) else 0
-        payload = piece.raw[lead:]
+        payload = piece.raw[lead:] if lead else piece.raw
         try:
             doc = json_text.loads(payload)
         except ValueError as error:
@@ -71,46 +72,33 @@ class JsonBody(Body):
         if isinstance(doc, dict) and doc.get("error") and not doc.get("choices"):
             self.notes.append("error body")
             return
-        self._answers(piece, payload, lead, list(self.job.dialect.parts(doc)))
+        answers = _answers(self.job.dialect.parts(doc))
+        source = Source(piece, payload, lead)
+        if self.job.mute:
+            self._slots = self.muted()
+        else:
+            self._slots = tuple(self._answer(source, one, len(answers)) for one in answers)
         sidecar = self.job.sidecar if self.job.beside else b""
         if any(slot.reason == "JSON answer" for slot in self._slots):
             sidecar = sidecar or self.json_answer()
         if sidecar:
-            insert_member(piece, payload, lambda at: at + lead, "aigc", sidecar)
+            source.insert_member("aigc", sidecar)
 
-    def _answers(self, piece: Piece, payload: bytes, lead: int, parts: list[Any]) -> None:
-        if self.job.mute:
-            self._slots = self.muted()
-            return
-        indices = sorted({part.slot for part in parts if isinstance(part, Text | Tool)}) or [0]
-        found = []
-        for index in indices:
-            own = [part for part in parts if getattr(part, "slot", None) == index]
-            said, reason = self._answer(piece, payload, lead, own)
-            number = self.number(index, len(indices))
-            found.append(SlotOutcome(index, number, "applied" if said else "skipped", reason, said))
-        self._slots = tuple(found)
-
-    def _answer(
-        self, piece: Piece, payload: bytes, lead: int, parts: list[Any]
-    ) -> tuple[tuple[Stamp, ...], str]:
-        def where(at: int) -> int:
-            return at + lead
-
-        texts = [part for part in parts if isinstance(part, Text)]
-        tool = any(isinstance(part, Tool) for part in parts)
-        joined = texts[0].text if len(texts) == 1 else "".join(text.text for text in texts)
-        inserts, said, reason = whole(joined, self.job.plan, tool=tool)
-        for text, own in spread(texts, inserts):
-            insert_words(piece, payload, where, text, own)
-        for shift in parts:
-            if isinstance(shift, Shift):
-                values = [
-                    moved(value, [i for i in inserts if i[0] < len(joined)], end=shift.end)
-                    for value in shift.values
-                ]
-                move_offsets(piece, payload, where, shift, values)
-        return said, reason
+    def _answer(self, source: Source, one: _One, count: int) -> SlotOutcome:
+        texts = one.texts
+        joined = texts[0].text if len(texts) == 1 else "".join([text.text for text in texts])
+        inserts, said, reason = whole(joined, self.job.plan, tool=one.tool)
+        if len(texts) == 1:
+            source.insert_words(texts[0], inserts)
+        else:
+            for text, own in _spread(texts, inserts):
+                source.insert_words(text, own)
+        if one.shifts:
+            before = [(at, words) for at, words in inserts if at < len(joined)]
+            for shift in one.shifts:
+                source.move_offsets(shift, [moved(value, before, end=shift.end) for value in shift.values])
+        number = self.number(one.index, count)
+        return SlotOutcome(one.index, number, "applied" if said else "skipped", reason, said)
 
     def _fail(self, reason: str) -> None:
         self.failure = reason
@@ -128,15 +116,42 @@ class JsonBody(Body):
         return data
 
 
-def spread(texts: list[Text], inserts: list[tuple[int, str]]) -> list[tuple[Text, list[tuple[int, str]]]]:
+@dataclass(slots=True)
+class _One:
+    """What a document holds of one answer."""
+
+    index: int
+    texts: list[Text] = field(default_factory=list)
+    shifts: list[Shift] = field(default_factory=list)
+    tool: bool = False
+
+
+def _answers(parts: Iterable[Part]) -> list[_One]:
+    """The answers of a document, in order of their index."""
+    found: dict[int, _One] = {}
+    for part in parts:
+        if isinstance(part, Text | Tool | Shift):
+            one = found.get(part.slot)
+            if one is None:
+                one = found[part.slot] = _One(part.slot)
+            if isinstance(part, Text):
+                one.texts.append(part)
+            elif isinstance(part, Tool):
+                one.tool = True
+            else:
+                one.shifts.append(part)
+    return sorted(found.values(), key=lambda one: one.index) if len(found) > 1 else list(found.values())
+
+
+def _spread(
+    texts: list[Text], inserts: list[tuple[int, str]]
+) -> Iterator[tuple[Text, list[tuple[int, str]]]]:
     """Insertions into the joined texts, sorted to the text that each falls into."""
-    spread: list[tuple[Text, list[tuple[int, str]]]] = []
     start = 0
     for text in texts:
         end = start + len(text.text)
         last = text is texts[-1]
         own = [(at - start, words) for at, words in inserts if start <= at < end or (last and at == end)]
         if own:
-            spread.append((text, own))
+            yield text, own
         start = end
-    return spread

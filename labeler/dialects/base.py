@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 Doc = dict[str, Any]
 Path = tuple[str | int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """What a request says.
 
     `messages` are the user's texts, oldest first. `mute` says why no text may be put into the
@@ -29,8 +28,7 @@ class Asked:
     turns: tuple[tuple[Path, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(NamedTuple):
     """Visible text of one answer; `whole` where it repeats the answer from its start."""
 
     slot: int
@@ -39,8 +37,7 @@ class Text:
     whole: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Shift:
+class Shift(NamedTuple):
     """Character offsets into the text of an answer (a number or a list of them at `path`), which
     a label before them moves. `end`: the offset is where a range ends."""
 
@@ -50,15 +47,13 @@ class Shift:
     end: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Tool:
+class Tool(NamedTuple):
     """The answer calls a tool: what follows its text is not for people."""
 
     slot: int
 
 
-@dataclass(frozen=True, slots=True)
-class Finish:
+class Finish(NamedTuple):
     """One answer ends."""
 
     slot: int

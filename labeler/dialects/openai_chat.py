@@ -11,15 +11,17 @@ from labeler.dialects.base import Asked, Doc, End, Failure, Finish, Part, Path, 
 from labeler.errors import ContentError
 
 TOOL_FINISH = ("tool_calls", "function_call")
-_STRUCTURED = (
-    "guided_json",
-    "guided_regex",
-    "guided_choice",
-    "guided_grammar",
-    "structured_outputs",
-    "regex",
-    "json_schema",
-    "ebnf",
+_STRUCTURED = frozenset(
+    {
+        "guided_json",
+        "guided_regex",
+        "guided_choice",
+        "guided_grammar",
+        "structured_outputs",
+        "regex",
+        "json_schema",
+        "ebnf",
+    }
 )
 _AZURE_OFFSETS = (("check_offset", False), ("start_offset", False), ("end_offset", True))
 _CITATION_OFFSETS = (("start_index", False), ("end_index", True))
@@ -34,23 +36,19 @@ class OpenAIChat:
     suffixes: tuple[str, ...] = ("/chat/completions",)
 
     def asked(self, doc: Any) -> Asked:
-        messages = [m for m in _list(doc.get("messages")) if isinstance(m, dict)]
-        return Asked(
-            model=_str(doc.get("model")),
-            messages=tuple(
-                "\n".join(text for _, text in texts(m.get("content"), ()))
-                for m in messages
-                if m.get("role") == "user"
-            ),
-            mute=structured(doc)
-            or ("prefill" if messages and messages[-1].get("role") == "assistant" else ""),
-            turns=tuple(
-                turn
-                for at, m in enumerate(_list(doc.get("messages")))
-                if isinstance(m, dict) and m.get("role") == "assistant"
-                for turn in texts(m.get("content"), ("messages", at, "content"))
-            ),
-        )
+        messages: list[str] = []
+        turns: list[tuple[Path, str]] = []
+        role = None
+        for at, message in enumerate(_list(doc.get("messages"))):
+            role = message.get("role") if isinstance(message, dict) else None
+            if role == "user":
+                content = message.get("content")
+                whole = isinstance(content, str)
+                messages.append(content if whole else "\n".join([text for _, text in texts(content, ())]))
+            elif role == "assistant":
+                turns += texts(message.get("content"), ("messages", at, "content"))
+        mute = structured(doc) or ("prefill" if role == "assistant" else "")
+        return Asked(_str(doc.get("model")), tuple(messages), mute, tuple(turns))
 
     def parts(self, doc: Any) -> Iterator[Part]:
         for at, choice in _choices(doc):
@@ -58,7 +56,10 @@ class OpenAIChat:
             if not isinstance(message, dict):
                 msg = f"unknown shape: choices[{at}] has no message"
                 raise ContentError(msg)
-            yield from self._message(choice, message, ("choices", at, "message"), slot_of(choice, at))
+            slot = slot_of(choice, at)
+            yield from self._message(choice, message, ("choices", at, "message"), slot)
+            if choice.get("finish_reason") in TOOL_FINISH:
+                yield Tool(slot)
 
     def events(self, doc: Any) -> Iterator[Part]:
         if doc.get("error"):
@@ -118,7 +119,7 @@ class OpenAIChat:
     def _message(self, choice: Doc, message: Doc, path: Path, slot: int) -> Iterator[Part]:
         for where, text in texts(message.get("content"), (*path, "content")):
             yield Text(slot, where, text)
-        if message.get("tool_calls") or message.get("function_call"):
+        if message.get("tool_calls") or _called(message.get("function_call")):
             yield Tool(slot)
         yield from _citations(message.get("annotations"), (*path, "annotations"), slot)
         offsets = choice.get("content_filter_offsets")
@@ -142,12 +143,17 @@ def texts(content: Any, path: Path) -> list[tuple[Path, str]]:
     return found
 
 
+def _called(call: Any) -> bool:
+    """Whether a `function_call` calls something: some send one with empty fields beside any text."""
+    return isinstance(call, dict) and bool(call.get("name") or call.get("arguments"))
+
+
 def structured(doc: Doc) -> str:
     """Why the answer to this request is for a machine: structured output or a forced tool call."""
     wanted = doc.get("response_format")
     if isinstance(wanted, dict) and wanted.get("type", "text") != "text":
         return "structured output"
-    if any(doc.get(name) for name in _STRUCTURED):
+    if not _STRUCTURED.isdisjoint(doc) and any(doc.get(name) for name in _STRUCTURED):
         return "structured output"
     choice = doc.get("tool_choice")
     if (

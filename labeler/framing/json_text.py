@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -17,6 +19,7 @@ Path = tuple[str | int, ...]
 _STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _STRUCTURE = re.compile(_STRING + rb"|[{}\[\]]", re.DOTALL)
 _SCALAR = re.compile(_STRING + rb"|[^\s{}\[\],:\"]+", re.DOTALL)
+_COLON = re.compile(rb'[ \t\n\r]*:[ \t\n\r]*(?=")')
 _SPACE = re.compile(rb"[ \t\n\r]*")
 _UNIT = re.compile(
     rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\.|[^\\]+", re.DOTALL
@@ -37,6 +40,7 @@ def loads_fast(data: bytes) -> Any:
     return orjson.loads(data)
 
 
+@lru_cache(maxsize=1024)
 def inner(words: str) -> bytes:
     """`words` as the inside of a JSON string, in ASCII: clients that split lines at U+2028 or
     U+0085 stay whole."""
@@ -61,14 +65,41 @@ def find_string(data: bytes, path: Path, value: str) -> tuple[int, int]:
     """
     key = path[-1]
     if isinstance(key, str):
+        literal = _dumped(value)
         found = [
-            place
-            for match in re.finditer(rb'(?<!\\)"%s"[ \t\n\r]*:[ \t\n\r]*(?=")' % re.escape(inner(key)), data)
-            if _holds(data, place := (match.end(), _skip(data, match.end())), value)
+            (start, end)
+            for start in _values(data, b'"%s"' % inner(key))
+            if (end := _end_of(data, start, literal, value))
         ]
         if len(found) == 1:
             return found[0]
     return span(data, path)
+
+
+def _values(data: bytes, name: bytes) -> Iterator[int]:
+    """Where the string values of members called `name` (in quotes) start."""
+    at = data.find(name)
+    while at >= 0:
+        after = at + len(name)
+        if data[at - 1 : at] != b"\\" and (colon := _COLON.match(data, after)):
+            yield colon.end()
+        at = data.find(name, after)
+
+
+def _end_of(data: bytes, start: int, literal: bytes, value: str) -> int:
+    """Where the string literal at `start` ends if its value is `value`, else 0. Most encoders write
+    what orjson writes; the others' spelling is read."""
+    if literal and data.startswith(literal, start):
+        return start + len(literal)
+    end = _skip(data, start)
+    return end if loads(data[start:end]) == value else 0
+
+
+def _dumped(value: str) -> bytes:
+    try:
+        return orjson.dumps(value)
+    except orjson.JSONEncodeError:  # a lone surrogate
+        return b""
 
 
 def offset_of(literal: bytes, text: str, at: int) -> int:
@@ -90,13 +121,6 @@ def offset_of(literal: bytes, text: str, at: int) -> int:
             return offset
     msg = f"the literal has no character {at}"
     raise ValueError(msg)
-
-
-def _holds(data: bytes, place: tuple[int, int], value: str) -> bool:
-    literal = data[place[0] : place[1]]
-    if b"\\" not in literal:
-        return literal[1:-1] == value.encode("utf-8", "surrogatepass")
-    return bool(loads(literal) == value)
 
 
 def _space(data: bytes, at: int) -> int:

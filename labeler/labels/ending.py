@@ -119,7 +119,9 @@ def closing(text: str, stamps: tuple[Stamp, ...], start: int = 0) -> tuple[int, 
     A complete HTML document gets them as paragraphs before `</body>`. `start` is where the text
     begins behind the labels that it already carries.
     """
-    if (text[start : start + 1] in "< \n" and _PAGE.match(text, start)) and (end := _BODY_END.search(text, max(0, len(text) - _TAIL))):
+    if (text[start : start + 1] in "< \n" and _PAGE.match(text, start)) and (
+        end := _BODY_END.search(text, max(0, len(text) - _TAIL))
+    ):
         return end.start(), _paragraphs(text[max(0, end.start() - _TAIL) : end.start()], stamps)
     missing = unsaid(text[-_TAIL:], stamps)
     if not missing:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property
 
 from labeler.values import Stamp, Verdict
 
@@ -11,13 +11,18 @@ GAP = "\n\n"
 """A label stands on a line of its own, an empty line between it and the answer."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Plan:
     """The stamps of one answer: before it, after it, and beside it (headers, sidecar field)."""
 
     opening: tuple[Stamp, ...] = ()
     closing: tuple[Stamp, ...] = ()
     aside: tuple[Stamp, ...] = ()
+
+    @cached_property
+    def said(self) -> tuple[Stamp, ...]:
+        """All that stands in the text, each once."""
+        return tuple(dict.fromkeys(self.opening + self.closing))
 
     @property
     def silent(self) -> bool:
@@ -28,11 +33,24 @@ class Plan:
 def plan(verdict: Verdict, *, stream: bool) -> Plan:
     """Sort a verdict's stamps; in a stream an end-only explicit label is said at the start too,
     because a cut stream would leave unlabelled, unless the policy says `streams: end-only`."""
-    return _plan(verdict.stamps, stream and not verdict.end_only_streams)
+    stamps, early = verdict.stamps, stream and not verdict.end_only_streams
+    known = _plans.get((id(stamps), early))
+    if known is not None and known[0] is stamps:
+        return known[1]
+    if len(_plans) >= _KEPT:
+        _plans.clear()
+    made = _sorted(stamps, early)
+    _plans[id(stamps), early] = stamps, made
+    return made
 
 
-@lru_cache(maxsize=1024)
-def _plan(stamps: tuple[Stamp, ...], start_too: bool) -> Plan:
+_KEPT = 1024
+# By identity, because a verdict's stamps are assembled once for each set of scenarios and hashing
+# their words costs more than sorting them. The entry keeps the tuple, so that its id stays its own.
+_plans: dict[tuple[int, bool], tuple[tuple[Stamp, ...], Plan]] = {}
+
+
+def _sorted(stamps: tuple[Stamp, ...], start_too: bool) -> Plan:
     opened = any(stamp.explicit and stamp.place in ("start", "both") for stamp in stamps)
     early = start_too and not opened
     return Plan(

@@ -242,7 +242,7 @@ def whole(
     at, words = closing(text, plan.closing, 0 if begun.words else begun.at)
     if words:
         inserts.append((at, words))
-    return inserts, _united(begun.said, plan.closing), ""
+    return inserts, plan.said if begun.said is plan.opening else _united(begun.said, plan.closing), ""
 
 
 def _united(first: tuple[Stamp, ...], second: tuple[Stamp, ...]) -> tuple[Stamp, ...]:

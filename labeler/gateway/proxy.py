@@ -1,0 +1,274 @@
+"""A streaming reverse proxy: an ASGI app that rewrites nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from typing import NoReturn
+from weakref import WeakKeyDictionary
+
+from starlette.responses import JSONResponse
+from starlette.types import Receive, Scope, Send
+
+from labeler.errors import LabelerError, MissingExtra
+from labeler.gateway.headers import request_headers, response_headers
+
+try:
+    import aiohttp
+    from yarl import URL
+except ImportError as error:
+    raise MissingExtra("aiohttp", "gateway") from error  # noqa: EM101 - a package, not a message
+
+logger = logging.getLogger(__name__)
+
+_PATIENCE = 0.02
+"""Seconds after which somebody looks whether the client is still there: most JSON answers are through
+by then and spare the task."""
+
+_IDLE = 4.0
+"""Seconds that an unused connection is kept: uvicorn and Node close theirs after 5, and a POST that
+meets the closing end cannot be repeated."""
+
+_AT_ONCE = 256 * 1024
+"""Bytes of a request body that are handed over in one piece; more goes in portions, with backpressure."""
+
+_HEADER_LIMIT = 64 * 1024
+
+_UNASKED = frozenset(("accept", "content-type", "user-agent"))
+"""Fields that the client library adds where they are missing, unless told not to."""
+
+
+class TransferBroken(LabelerError):
+    """The upstream broke off in the middle of an answer; the client's transfer has to break too."""
+
+
+class Refusal(LabelerError):
+    """A request that gets its answer from the gateway itself, in OpenAI's error shape."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        kind = "invalid_request_error" if status < 500 else "upstream_error"
+        self.response = JSONResponse(
+            {"error": {"message": message, "type": kind, "param": None, "code": code}}, status
+        )
+
+
+class Proxy:
+    """Forwards each request to the upstream of the longest matching path prefix.
+
+    `upstreams` maps a path prefix (`/` for all) to a base URL. The prefix stays in the path: the target
+    is base URL + path + query as they came in. `connect_timeout` and `read_timeout` are in seconds; the
+    second bounds the time to the start of an answer and between two pieces of it, never the whole.
+    `connections` bounds those that are open at once.
+    """
+
+    def __init__(
+        self,
+        upstreams: Mapping[str, str],
+        *,
+        connect_timeout: float = 10.0,
+        read_timeout: float = 600.0,
+        connections: int = 1000,
+    ) -> None:
+        routes = ((prefix.rstrip("/"), url.rstrip("/")) for prefix, url in upstreams.items())
+        self._routes = sorted(routes, key=lambda route: len(route[0]), reverse=True)
+        self._timeout = aiohttp.ClientTimeout(
+            total=None, connect=read_timeout, sock_connect=connect_timeout, sock_read=read_timeout
+        )
+        self._connections = connections
+        self._sessions: WeakKeyDictionary[asyncio.AbstractEventLoop, aiohttp.ClientSession] = (
+            WeakKeyDictionary()
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await self._http(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        else:
+            logger.warning("%s: %s connections are not carried", _path(scope), scope["type"])
+            await receive()
+            await send({"type": "websocket.close", "code": 1008})
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        client = _Client(receive)
+        try:
+            await self._forward(scope, client, receive, send)
+        except asyncio.CancelledError:
+            if not client.has_left():
+                raise
+            logger.info("%s: the client left", _path(scope))
+        finally:
+            client.close()
+
+    async def _forward(self, scope: Scope, client: _Client, receive: Receive, send: Send) -> None:
+        try:
+            answer = await self._ask(scope, client)
+        except Refusal as refusal:
+            client.close()
+            await refusal.response(scope, receive, send)
+            return
+        try:
+            await _relay(answer, client, scope, send)
+        finally:
+            answer.close()  # of no effect on a connection whose answer was read to the end
+
+    async def _ask(self, scope: Scope, client: _Client) -> aiohttp.ClientResponse:
+        """Send the request; return the answer as soon as its headers are there. Raises Refusal."""
+        try:
+            target, headers = self._target(scope), request_headers(scope["headers"])
+            missing = _UNASKED.difference([name for name, _ in headers])
+            return await self._session().request(
+                scope["method"],
+                target,
+                headers=headers,
+                skip_auto_headers=missing or None,
+                data=await client.body(),
+                allow_redirects=False,
+            )
+        except TimeoutError as error:
+            logger.warning("%s: the upstream did not answer: %s", _path(scope), error)
+            raise Refusal(504, "upstream_timeout", "the upstream did not answer in time") from None
+        except (aiohttp.ClientError, OSError) as error:
+            logger.warning("%s: the upstream failed: %s", _path(scope), error)
+            raise Refusal(502, "upstream_unreachable", "the upstream cannot be reached") from None
+        except ValueError as error:
+            raise Refusal(400, "bad_request", f"this request cannot be forwarded: {error}") from None
+
+    def _target(self, scope: Scope) -> URL:
+        path = _path(scope)
+        if not path.startswith("/"):  # `OPTIONS *`; and `@elsewhere` would change the host
+            message = "its path does not begin with a slash"
+            raise ValueError(message)
+        query = scope["query_string"]
+        tail = f"{path}?{query.decode('ascii')}" if query else path
+        for prefix, base in self._routes:
+            if path.startswith(prefix) and path[len(prefix) :][:1] in ("", "/"):
+                return URL(base + tail, encoded=True)
+        raise Refusal(404, "no_upstream", "no upstream is configured for this path")
+
+    def _session(self) -> aiohttp.ClientSession:
+        """The session of the running event loop: connections cannot move between loops."""
+        loop = asyncio.get_running_loop()
+        session = self._sessions.get(loop)
+        if session is None:
+            session = self._sessions[loop] = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=self._connections, keepalive_timeout=_IDLE),
+                timeout=self._timeout,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=False,
+                trust_env=False,
+                max_line_size=_HEADER_LIMIT,
+                max_field_size=_HEADER_LIMIT,
+            )
+        return session
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        await receive()
+        self._session()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self._sessions.pop(asyncio.get_running_loop()).close()
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+async def _relay(answer: aiohttp.ClientResponse, client: _Client, scope: Scope, send: Send) -> None:
+    """Pass the answer on piece by piece, as it arrives and as fast as the client takes it."""
+    headers = response_headers(answer.raw_headers, answer.status)
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    content = answer.content
+    more = True
+    while more:
+        try:
+            piece = await content.readany()
+        except (aiohttp.ClientError, OSError) as error:
+            logger.warning("%s: the upstream broke off: %s", _path(scope), error)
+            message = f"the upstream broke off: {error}"
+            raise TransferBroken(message) from error
+        more = not content.at_eof()
+        if not more:
+            client.close()  # servers report a finished exchange as `http.disconnect` too
+        await send({"type": "http.response.body", "body": piece, "more_body": more})
+
+
+class _Client:
+    """The client's side of one exchange: its body, then the news that it has left.
+
+    Made by the task that runs the exchange; that task is cancelled when the client goes.
+    """
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._loop = asyncio.get_running_loop()
+        self._exchange = asyncio.current_task(self._loop)
+        self._timer: asyncio.TimerHandle | None = None
+        self._watcher: asyncio.Task[None] | None = None
+        self._held = memoryview(b"")
+        self._more = True
+        self._gone = False
+
+    async def body(self) -> bytes | _Client | None:
+        """The body: none, whole, or this object as an async iterator over its pieces."""
+        first = await self._piece()
+        if not self._more and len(first) <= _AT_ONCE:
+            self._timer = self._loop.call_later(_PATIENCE, self._watch)
+            return first or None
+        self._held = memoryview(first)
+        return self
+
+    def __aiter__(self) -> _Client:
+        return self
+
+    async def __anext__(self) -> memoryview:
+        while not self._held:
+            if not self._more:
+                self._watch()
+                raise StopAsyncIteration
+            self._held = memoryview(await self._piece())
+        piece, self._held = self._held[:_AT_ONCE], self._held[_AT_ONCE:]
+        return piece
+
+    async def _piece(self) -> bytes:
+        message = await self._receive()
+        if message["type"] == "http.disconnect":
+            await self._leave()
+        self._more = message.get("more_body", False)
+        piece: bytes = message.get("body", b"")
+        return piece
+
+    def _watch(self) -> None:
+        if self._watcher is None:
+            self._watcher = self._loop.create_task(self._until_gone())
+
+    async def _until_gone(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        await self._leave()
+
+    async def _leave(self) -> NoReturn:
+        """End the exchange; never returns: whoever waits here is cancelled with it."""
+        self._gone = True
+        if self._exchange is not None:
+            self._exchange.cancel()
+        await self._loop.create_future()
+        raise AssertionError
+
+    def has_left(self) -> bool:
+        """Whether a cancellation of the exchange was the client's leaving, and nothing else besides."""
+        return self._gone and self._exchange is not None and self._exchange.uncancel() == 0
+
+    def close(self) -> None:
+        """Stop watching."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._watcher is not None:
+            self._watcher.cancel()
+
+
+def _path(scope: Scope) -> str:
+    """The path as it came in, still percent-encoded: safe in a URL and in a log line."""
+    raw: bytes | None = scope.get("raw_path")
+    if raw is None:
+        return URL.build(path=scope["path"]).raw_path
+    return raw.decode("ascii")
