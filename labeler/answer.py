@@ -70,13 +70,13 @@ class Answer:
         self._notes = list(notes)
         self._start = Start(0, [])
         self._body: Body | None = None
+        self._direct: Body | None = None  # the body, once nothing else stands between it and the driver
         self._plan = Plan()
         self._decoder: Decoder | None = None
         self._charset = "utf-8"
         self._reason = ""
         self._sent = self._over = False
         self._sniffed = b""
-        self._outcome: Outcome | None = None
 
     def begin(self, status: int, headers: RawHeaders) -> Step:
         """Take the response's start."""
@@ -85,9 +85,10 @@ class Answer:
 
     def feed(self, data: bytes) -> Step:
         """Take the next bytes of the body."""
-        if self._sent and self._body is not None and self._decoder is None and not self._setting.observe:
-            out = self._body.feed(data)
-            self.broken = self._body.broken
+        if self._direct is not None:
+            out = self._direct.feed(data)
+            if out is not data:
+                self.broken = self._direct.broken
             return None, out
         step = self._feed(data)
         return (None, data) if self._setting.observe else step
@@ -100,18 +101,16 @@ class Answer:
             return None, b""
         return step
 
-    def outcome(self) -> Outcome:
-        """What was done to this response, and why; ask at its end."""
-        if self._outcome is None:
-            self._outcome = self._account()
-        return self._outcome
-
-    def _account(self) -> Outcome:
+    def result(self) -> tuple[State, str]:
+        """The state of this response and its reason; ask at its end."""
         slots = self._body.slots() if self._body else ()
         failure = self._failure or (self._body.failure if self._body else "")
         state, reason = summary(slots, failure, self._reason)
-        if self.broken or (failure and self._over):
-            state = "failed"
+        return ("failed" if self.broken or (failure and self._over) else state), reason
+
+    def outcome(self) -> Outcome:
+        """What was done to this response, and why; ask at its end."""
+        state, reason = self.result()
         body = self._body
         return Outcome(
             state=state,
@@ -122,7 +121,7 @@ class Answer:
             stream=body is not None and body.kind != "json",
             observed=self._setting.observe,
             verdict=self._verdict,
-            slots=slots,
+            slots=body.slots() if body else (),
             edits=tuple(body.output.edits) if body else (),
             notes=(*self._notes, *(body.notes if body else ())),
         )
@@ -138,13 +137,14 @@ class Answer:
             return self._fail(self._failure)
         if self._mute and self._verdict.structured == "block":
             return self._fail(f"{self._mute}, and the policy says `structured: block`")
-        coding = first(headers, b"content-encoding").lower()
+        fields = {name.lower(): value for name, value in headers}
+        coding = fields.get(b"content-encoding", b"").decode("latin-1").lower()
         if coding in KNOWN:
             self._decoder = Decoder(coding)
             self._notes.append(f"content-encoding: {coding} decoded")
         elif coding not in IDENTITY:
             return self._fail(f"content-encoding {coding} cannot be read")
-        media, _, parameters = first(headers, b"content-type").lower().partition(";")
+        media, _, parameters = fields.get(b"content-type", b"").decode("latin-1").lower().partition(";")
         return self._choose(media.strip(), parameters)
 
     def _choose(self, media: str, parameters: str) -> Step:
@@ -165,6 +165,8 @@ class Answer:
         self._body = TextBody(job, self._charset) if kind == "text" else EventBody(job)
         if self._body.failure:
             return self._fail(self._body.failure)
+        if self._decoder is None and not self._setting.observe:
+            self._direct = self._body
         if job.mute and not job.beside:
             return self._send("skipped", job.mute), b""
         return self._send("planned", changed=True), b""
@@ -257,9 +259,9 @@ class Answer:
         return (self._send("planned", changed=True), out) if out else (None, b"")
 
     def _whole(self, out: bytes) -> Start:
-        outcome = self.outcome()
-        changed = bool(outcome.edits) or self._decoder is not None
-        return self._send(outcome.state, outcome.reason, changed=changed, length=len(out))
+        state, reason = self.result()
+        changed = bool(self._body and self._body.output.edits) or self._decoder is not None
+        return self._send(state, reason, changed=changed, length=len(out))
 
     # The two ways to fail, and the one way to start.
 

@@ -136,8 +136,17 @@ class Responder:
 
     async def _label(self, message: Message) -> None:
         kind = message["type"]
-        if kind == "http.response.body" and self._answer is not None:
-            await self._body(self._answer, message)
+        answer = self._answer
+        if kind == "http.response.body" and answer is not None:
+            if not message.get("more_body", False):
+                await self._last(answer, message)
+            elif not self._over:
+                body = message.get("body", b"")
+                start, data = answer.feed(body)
+                if data is body and start is None and not answer.broken:
+                    await self._send(message)
+                else:
+                    await self._out(start, data, more=True)
         elif kind == "http.response.start":
             await self._begin(message)
         elif kind in _EXTENSIONS:
@@ -156,17 +165,10 @@ class Responder:
         start, data = self._answer.begin(message["status"], list(message.get("headers", ())))
         await self._out(start, data, more=True)
 
-    async def _body(self, answer: Answer, message: Message) -> None:
+    async def _last(self, answer: Answer, message: Message) -> None:
         if self._over:
             return
-        body = message.get("body", b"")
-        start, data = answer.feed(body)
-        if message.get("more_body", False):
-            if start is None and data is body and not answer.broken:
-                await self._send(message)
-            else:
-                await self._out(start, data, more=True)
-            return
+        start, data = answer.feed(message.get("body", b""))
         if not answer.broken:
             late, rest = answer.close()
             start, data = start or late, data + rest
@@ -182,13 +184,13 @@ class Responder:
         if answer is not None and answer.broken and not self._broken:
             self._broken = True
             self._end()
-            raise BlockedError(answer.outcome().reason)
+            raise BlockedError(answer.result()[1])
 
     async def _broken_off(self) -> None:
         """The app ended without ending its response: what is held leaves, and nothing is added."""
         if self._answer is None or self._over:
             if self._broken and self._answer is not None:
-                raise BlockedError(self._answer.outcome().reason)
+                raise BlockedError(self._answer.result()[1])
             return
         _, data = self._answer.close(clean=False)
         if data and not self._answer.broken:
@@ -201,7 +203,7 @@ class Responder:
         self._over = True
         if not clean:
             self._answer.close(clean=False)
-        self._labeler.record(self._answer.outcome())
+        self._labeler.end(self._answer)
 
 
 def _without_shortcuts(scope: Scope) -> Scope:

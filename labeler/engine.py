@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from random import getrandbits
 from typing import Generic, TypedDict, TypeVar, Unpack
 
 from labeler.answer import Answer, Setting
@@ -195,12 +196,16 @@ class Labeler:
             return Answer(dialect, known, verdict, self._setting)
         return Answer(dialect, known, verdict, self._setting, mute=request.asked.mute, notes=request.notes)
 
+    def end(self, answer: Answer) -> None:
+        """Count the answer's outcome, and hand it to the hook if there is one."""
+        if self._on_outcome is not None:
+            self.record(answer.outcome())
+        else:
+            self._count(*answer.result())
+
     def record(self, outcome: Outcome) -> Outcome:
         """Count an outcome and hand it to the hook; a hook that fails does not harm the answer."""
-        reason = outcome.reason.partition(":")[0]
-        name = f"{outcome.state}: {reason}" if reason else outcome.state
-        with self._lock:
-            self._counts[name if name in self._counts or len(self._counts) < _REASONS else "other"] += 1
+        self._count(outcome.state, outcome.reason)
         if self._on_outcome is not None:
             try:
                 self._on_outcome(outcome)
@@ -208,9 +213,14 @@ class Labeler:
                 log.exception("the on_outcome hook failed")
         return outcome
 
+    def _count(self, state: str, reason: str) -> None:
+        name = f"{state}: {reason.partition(':')[0]}" if reason else state
+        with self._lock:
+            self._counts[name if name in self._counts or len(self._counts) < _REASONS else "other"] += 1
+
     def number(self) -> str:
         """A new content number: a sortable UUID (version 7)."""
-        return content_number(time.time_ns() // 1_000_000, os.urandom(10))
+        return content_number(time.time_ns() // 1_000_000, getrandbits(80))
 
     def _claim(self, path: str) -> Claim:
         rule = self.service.rule(path)

@@ -37,15 +37,19 @@ def relabelled(
     """The headers of a labelled response. `changed`: its body is not the upstream's any more, and
     has `length` bytes, or a length that nobody knows yet. Our own names replace what the upstream
     sent under them, and are exposed to scripts where CORS is in use."""
-    own = {name for name, _ in added}
-    kept = [
-        (name, value)
-        for name, value in headers
-        if (key := name.lower()) not in own and not (changed and key in _STALE)
-    ]
+    own = [name for name, _ in added]
+    kept: RawHeaders = []
+    cors = False
+    for pair in headers:
+        key = pair[0].lower()
+        cors = cors or key == _ORIGIN
+        if key not in own and not (changed and key in _STALE):
+            kept.append(pair)
     if changed and length is not None:
         kept.append((b"content-length", b"%d" % length))
-    return _exposed(kept, own) + added
+    if cors and own:
+        kept = _exposed(kept, own)
+    return kept + added
 
 
 def with_length(headers: Iterable[tuple[bytes, bytes]], length: int) -> RawHeaders:
@@ -67,12 +71,9 @@ def blocked(headers: RawHeaders, length: int) -> RawHeaders:
     ]
 
 
-def _exposed(headers: RawHeaders, own: set[bytes]) -> RawHeaders:
-    names = {name.lower() for name, _ in headers}
-    if not own or _ORIGIN not in names:
-        return headers
-    ours = b", ".join(sorted(own))
-    if _EXPOSE not in names:
+def _exposed(headers: RawHeaders, own: list[bytes]) -> RawHeaders:
+    ours = b", ".join(own)
+    if all(name.lower() != _EXPOSE for name, _ in headers):
         return [*headers, (_EXPOSE, ours)]
     return [
         (name, value + b", " + ours if name.lower() == _EXPOSE and value.strip() != b"*" else value)

@@ -16,8 +16,10 @@ from labeler.labels.slot import CLOSED, OPEN, Insertion, Slot
 from labeler.values import SlotOutcome
 
 _DONE = b"[DONE]"
+_NEXT = b"\n\ndata: "
 _HELD = 64
 """No more events are held back than this while an answer's first characters are undecided."""
+_SMALL = 1 << 16
 
 
 class Record(Source):
@@ -46,26 +48,24 @@ class EventBody(Body):
         self._passing = bool(job.mute and not job.beside)
         self._sidecar = job.sidecar if job.beside else b""
         self._known = False
+        self._look = job.dialect.plain
 
     def feed(self, data: bytes) -> bytes:
         if self._passing:
             return self._pass(data)
-        if not (self._splitter.rest or self._held) and self._plain(data):
-            self.output.passed(len(data))
+        rest = self._splitter.rest
+        if not rest and data.find(b"\n") == len(data) - 2 and self._simple(data):
             return data
-        out: list[bytes] = []
-        try:
-            records = self._splitter.feed(data)
-        except ContentError as error:
-            return self._failed(str(error), self._splitter.close())
-        for at, raw in enumerate(records):
-            try:
-                out.append(self._record(raw))
-            except ContentError as error:
-                rest = b"".join(records[at:]) + self._splitter.close()
-                out.append(self._failed(str(error), rest))
-                break
-        return b"".join(out)
+        if len(rest) < _SMALL:
+            if rest:
+                data = self._splitter.close() + data
+            cut = data.rfind(b"\n\n") + 2
+            if cut > 1 and data.startswith(b"data: {") and b"\r" not in data:
+                parts = data[6 : cut - 2].split(_NEXT)
+                if docs := _documents(parts):
+                    out = self._run(data, cut, parts, docs)
+                    return out if cut == len(data) or self._passing else out + self._slowly(data[cut:])
+        return self._slowly(data)
 
     def close(self, *, clean: bool = True) -> bytes:
         if self._passing:
@@ -90,40 +90,86 @@ class EventBody(Body):
         many = len(self._slots)
         return tuple(slot.outcome(at, self.number(at, many)) for at, slot in sorted(self._slots.items()))
 
-    # The quick way: a run of events with text of answers that are open, and nothing else.
+    # The quick way: events of one line, read all at once; those with text of answers that are open,
+    # and nothing else that counts, leave without a further look.
 
-    def _plain(self, data: bytes) -> bool:
-        if not (data.startswith(b"data: {") and data.endswith(b"}\n\n")) or b"\r" in data or self._sidecar:
+    def _simple(self, data: bytes) -> bool:
+        """The usual message: one event, with text of an answer that is open."""
+        if self._held or self._sidecar or not (data.startswith(b"data: {") and data.endswith(b"}\n\n")):
             return False
-        payload = data[6:-2]
-        count = payload.count(b"\n\ndata: ")
+        if b"\r" in data:
+            return False
         try:
-            if count:
-                docs = json_text.loads_fast(b"[%s]" % payload.replace(b"\n\ndata: ", b","))
-            else:
-                docs = [json_text.loads_fast(payload)]
+            doc = json_text.loads_fast(data[6:-2])
         except ValueError:
             return False
-        if len(docs) != count + 1:
+        found = self._look(doc)
+        if found is None:
             return False
-        return self._run(docs)
-
-    def _run(self, docs: list[Any]) -> bool:
-        plain, slots = self.job.dialect.plain, self._slots
-        texts: list[tuple[Slot, str, Any]] = []
-        for doc in docs:
-            found = plain(doc)
-            if found is None:
-                return False
-            slot = slots.get(found[0])
-            if slot is None or slot.state != OPEN:
-                return False
-            texts.append((slot, found[1], doc))
-        for slot, text, doc in texts:
-            if text:
-                slot.run(text)
-                slot.last = doc
+        index, text = found
+        slot = self._slots.get(index)
+        if slot is None or slot.state != OPEN:
+            return False
+        slot.run(text)
+        slot.last = doc
+        self.output.length += len(data)
         return True
+
+    def _run(self, data: bytes, cut: int, parts: list[bytes], docs: list[Any]) -> bytes:
+        plain, slots = self._look, self._slots
+        out: list[bytes] = []
+        start = at = 0
+        try:
+            for part, doc in zip(parts, docs, strict=False):
+                end = at + len(part) + 8
+                found = None if self._held or self._sidecar else plain(doc)
+                if found is not None:
+                    index, text = found
+                    slot = slots.get(index)
+                    if not text or (slot is not None and slot.state == OPEN):
+                        if text:
+                            slot.run(text)  # type: ignore[union-attr]
+                            slot.last = doc  # type: ignore[union-attr]
+                        at = end
+                        continue
+                self._passed(data, start, at, out)
+                start = at
+                out.append(self._one(data[at:end], part, doc))
+                start = at = end
+            self._passed(data, start, at, out)
+            if at < cut:
+                start = at
+                out.append(self._record(data[at:cut]))
+        except ContentError as error:
+            out.append(self._failed(str(error), data[start:]))
+        return out[0] if len(out) == 1 else b"".join(out)
+
+    def _passed(self, data: bytes, start: int, end: int, out: list[bytes]) -> None:
+        if end > start:
+            self._known = True
+            self.output.passed(end - start)
+            out.append(data if end - start == len(data) else data[start:end])
+
+    def _one(self, raw: bytes, payload: bytes, doc: Any) -> bytes:
+        if not isinstance(doc, dict):
+            return self._record(raw)
+        event = sse.Event(payload, ((0, 6, len(payload)),), b"data: ", b"\n")
+        return self._document(Record(raw, event, doc))
+
+    def _slowly(self, data: bytes) -> bytes:
+        out: list[bytes] = []
+        try:
+            records = self._splitter.feed(data)
+        except ContentError as error:
+            return self._failed(str(error), self._splitter.close())
+        for at, raw in enumerate(records):
+            try:
+                out.append(self._record(raw))
+            except ContentError as error:
+                rest = b"".join(records[at:]) + self._splitter.close()
+                out.append(self._failed(str(error), rest))
+                break
+        return b"".join(out)
 
     # One record at a time.
 
@@ -295,6 +341,19 @@ class EventBody(Body):
         for slot in slots:
             slot.close(failed=reason)
         return self._flush(rest) if rest else self._flush()
+
+
+def _documents(parts: list[bytes]) -> list[Any]:
+    """The documents of events, read in one go; none where one of them is no JSON."""
+    if parts[-1] == _DONE:
+        parts = parts[:-1]
+    try:
+        if len(parts) == 1:
+            return [json_text.loads_fast(parts[0])]
+        docs: list[Any] = json_text.loads_fast(b"[%s]" % b",".join(parts))
+    except ValueError:
+        return []
+    return docs if len(docs) == len(parts) else []
 
 
 _LIKE = sse.Event(b"", (), b"data: ", b"\n")

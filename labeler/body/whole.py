@@ -77,9 +77,9 @@ class JsonBody(Body):
         if self.job.mute:
             self._slots = self.muted()
         else:
-            self._slots = tuple(self._answer(source, one, len(answers)) for one in answers)
+            self._slots = tuple([self._answer(source, one, len(answers)) for one in answers])
         sidecar = self.job.sidecar if self.job.beside else b""
-        if any(slot.reason == "JSON answer" for slot in self._slots):
+        if "JSON answer" in [slot.reason for slot in self._slots]:
             sidecar = sidecar or self.json_answer()
         if sidecar:
             source.insert_member("aigc", sidecar)

@@ -96,7 +96,8 @@ class Dialect(Protocol):
         ...
 
     def plain(self, doc: Any) -> tuple[int, str] | None:
-        """(slot, text) of an event that carries text of one answer and nothing else that counts."""
+        """(slot, text) of an event that carries text of one answer, or none at all (""), and nothing
+        else that counts; None where it needs a closer look."""
         ...
 
     def chunk(self, like: Doc, slot: int, words: str) -> bytes:

@@ -76,22 +76,23 @@ class OpenAIChat:
         return isinstance(doc.get("choices"), list)
 
     def plain(self, doc: Any) -> tuple[int, str] | None:
-        choices = doc.get("choices")
+        choices = doc.get("choices") if type(doc) is dict else None
         if not choices or len(choices) != 1 or "error" in doc:
             return None
         choice = choices[0]
-        delta = choice.get("delta")
+        delta = choice.get("delta") if type(choice) is dict else None
         if (
             not delta
             or choice.get("finish_reason") is not None
             or "message" in choice
             or "content_filter_offsets" in choice
+            or (len(delta) > 1 and not (delta.keys() <= _QUIET and delta.get("role") != "tool"))
         ):
             return None
-        if len(delta) > 1 and not (delta.keys() <= _QUIET and delta.get("role") != "tool"):
-            return None
         text = delta.get("content")
-        return (choice.get("index", 0), text) if type(text) is str else None
+        if type(text) is str:
+            return choice.get("index", 0), text
+        return (0, "") if text is None else None
 
     def chunk(self, like: Doc, slot: int, words: str) -> bytes:
         return clone(

@@ -34,11 +34,11 @@ class OpenAILegacy(OpenAIChat):
             yield from self._choice(choice, at)
 
     def plain(self, doc: Any) -> tuple[int, str] | None:
-        choices = doc.get("choices")
+        choices = doc.get("choices") if type(doc) is dict else None
         if not choices or len(choices) != 1 or "error" in doc:
             return None
         choice = choices[0]
-        if choice.get("finish_reason") is not None or choice.get("logprobs"):
+        if type(choice) is not dict or choice.get("finish_reason") is not None or choice.get("logprobs"):
             return None
         text = choice.get("text")
         return (choice.get("index", 0), text) if type(text) is str else None

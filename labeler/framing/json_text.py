@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -35,9 +34,8 @@ def loads(data: bytes) -> Any:
         return json.loads(data)
 
 
-def loads_fast(data: bytes) -> Any:
-    """Read JSON with the fast parser alone; ValueError where it refuses."""
-    return orjson.loads(data)
+loads_fast = orjson.loads
+"""Read JSON with the fast parser alone; ValueError where it refuses."""
 
 
 @lru_cache(maxsize=1024)
@@ -61,45 +59,44 @@ def span(data: bytes, path: Path) -> tuple[int, int]:
 def find_string(data: bytes, path: Path, value: str) -> tuple[int, int]:
     """As `span` for a string whose value is known: quick where only one member of that name has it.
 
-    In valid JSON an unescaped `"key": "` is always a member's name and the start of its value.
+    In valid JSON an unescaped `"key": "` is always a member's name and the start of its value. So
+    where it stands once, and no other name can hide behind an escape, there is nothing to compare.
     """
     key = path[-1]
     if isinstance(key, str):
-        literal = _dumped(value)
-        found = [
-            (start, end)
-            for start in _values(data, b'"%s"' % inner(key))
-            if (end := _end_of(data, start, literal, value))
-        ]
+        found = _members(data, b'"%s"' % inner(key))
+        if len(found) == 1:
+            start, end = found[0]
+            if data.find(b"\\u00", 0, start) < 0 and data.find(b"\\u00", end) < 0:
+                return start, end
+        found = [place for place in found if loads(data[place[0] : place[1]]) == value]
         if len(found) == 1:
             return found[0]
     return span(data, path)
 
 
-def _values(data: bytes, name: bytes) -> Iterator[int]:
-    """Where the string values of members called `name` (in quotes) start."""
+def _members(data: bytes, name: bytes) -> list[tuple[int, int]]:
+    """Where the string values of all members called `name` (in quotes) stand."""
+    found = []
     at = data.find(name)
     while at >= 0:
         after = at + len(name)
-        if data[at - 1 : at] != b"\\" and (colon := _COLON.match(data, after)):
-            yield colon.end()
+        if (colon := _COLON.match(data, after)) and data[at - 1 : at] != b"\\":
+            after = _string_end(data, colon.end())
+            found.append((colon.end(), after))
         at = data.find(name, after)
+    return found
 
 
-def _end_of(data: bytes, start: int, literal: bytes, value: str) -> int:
-    """Where the string literal at `start` ends if its value is `value`, else 0. Most encoders write
-    what orjson writes; the others' spelling is read."""
-    if literal and data.startswith(literal, start):
-        return start + len(literal)
-    end = _skip(data, start)
-    return end if loads(data[start:end]) == value else 0
-
-
-def _dumped(value: str) -> bytes:
-    try:
-        return orjson.dumps(value)
-    except orjson.JSONEncodeError:  # a lone surrogate
-        return b""
+def _string_end(data: bytes, start: int) -> int:
+    """The end of the string literal at `start`: its next quotes are looked at first, which is quick
+    where few of them are escaped."""
+    end = start
+    for _ in range(16):
+        end = data.find(b'"', end + 1)
+        if data[end - 1] != 0x5C:  # a backslash
+            return end + 1
+    return _skip(data, start)
 
 
 def offset_of(literal: bytes, text: str, at: int) -> int:

@@ -24,12 +24,8 @@ class Splitter:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._rest = bytearray()
-
-    @property
-    def rest(self) -> int:
-        """How many bytes wait for the end of their record."""
-        return len(self._rest)
+        self.rest = bytearray()
+        """What waits for the end of its record."""
 
     def feed(self, data: bytes) -> list[bytes]:
         """The records that `data` completes; line ends between two records are one of their own.
@@ -37,31 +33,31 @@ class Splitter:
         Raises ContentError where one record passes the limit.
         """
         records: list[bytes] = []
-        seen = len(self._rest)
-        self._rest += data
+        seen = len(self.rest)
+        self.rest += data
         start = 0
         search = max(0, seen - 3)
         while True:
-            if blank := _BLANK.match(self._rest, start):
+            if blank := _BLANK.match(self.rest, start):
                 # A lone line end between records is a heartbeat, or the LF of a CRLF whose CR
                 # has already ended the record: it must not wait for the next one.
                 records.append(bytes(blank.group()))
                 start = blank.end()
-            end = _END.search(self._rest, max(start, search))
+            end = _END.search(self.rest, max(start, search))
             if end is None:
                 break
-            records.append(bytes(self._rest[start : end.end()]))
+            records.append(bytes(self.rest[start : end.end()]))
             start = end.end()
-        del self._rest[:start]
-        if len(self._rest) > self._limit:
+        del self.rest[:start]
+        if len(self.rest) > self._limit:
             msg = f"one event is longer than {self._limit} bytes (limits.record)"
             raise ContentError(msg)
         return records
 
     def close(self) -> bytes:
         """What is left when the stream ends: a last record without its empty line."""
-        rest = bytes(self._rest)
-        self._rest.clear()
+        rest = bytes(self.rest)
+        self.rest.clear()
         return rest
 
 

@@ -93,7 +93,7 @@ class Ending:
         missing = unsaid(self._tail, stamps)
         if not missing:
             return ""
-        words = "".join(GAP + stamp.words for stamp in missing)
+        words = "".join([GAP + stamp.words for stamp in missing])
         self._fences.line(self._line)
         if not self._fences.open:
             return words
@@ -126,14 +126,16 @@ def closing(text: str, stamps: tuple[Stamp, ...], start: int = 0) -> tuple[int, 
     missing = unsaid(text[-_TAIL:], stamps)
     if not missing:
         return len(text), ""
-    words = "".join(GAP + stamp.words for stamp in missing)
-    fence = _open_fence(text) if "```" in text or "~~~" in text else ""
+    words = "".join([GAP + stamp.words for stamp in missing])
+    fence = _open_fence(text) if "`" in text or "~" in text else ""
     if not fence:
         return len(text), words
     return len(text), ("" if text.endswith("\n") else "\n") + fence + words
 
 
 def _open_fence(text: str) -> str:
+    if "```" not in text and "~~~" not in text:
+        return ""
     fences = Fences()
     for line in text.split("\n"):
         fences.line(line)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import lru_cache
 
 from labeler.values import Stamp, Verdict
 
 
 def labeler_field(
-    state: str, reason: str, verdict: Verdict | None, number: str, aside: Iterable[Stamp] = ()
+    state: str, reason: str, verdict: Verdict | None, number: str, aside: tuple[Stamp, ...] = ()
 ) -> str:
     """`Labeler`: an Item, the token `planned`, `applied`, `skipped`, `failed` or `degraded` with
     the parameters reason, scenarios (ids, space between them), policy (revision), number (content
@@ -19,8 +18,10 @@ def labeler_field(
         field += _rule(verdict.scenarios, verdict.revision)
     if number:
         field += f';number="{number}"'
+    if not aside:
+        return field
     words = " ".join(stamp.words for stamp in aside)
-    return field + f";label={display_string(words)}" if words else field
+    return f"{field};label={display_string(words)}"
 
 
 def ai_disclosure(model: str, provider: str) -> str:

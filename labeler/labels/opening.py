@@ -65,7 +65,7 @@ def opening(text: str, stamps: tuple[Stamp, ...], *, final: bool, reasoned: bool
             return Opening("json")
         at = _line_start(text, first) if reasoned else 0
     lead = GAP if reasoned and at == 0 else ""
-    words = "".join(stamp.words + GAP for stamp in missing)
+    words = "".join([stamp.words + GAP for stamp in missing])
     return Opening("text", at, words and lead + words, stamps)
 
 

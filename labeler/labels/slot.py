@@ -53,6 +53,8 @@ class Slot:
         self._pending: list[Piece] = []
         self._reasoned = False
         self._ending = Ending()
+        self.run = self._ending.add
+        """Takes a piece without a look at its start; only in state OPEN."""
         self._kept: list[str] = []
         self._length = 0
         self._head = (0, "")  # what a repetition of the whole text gets at its start
@@ -94,10 +96,6 @@ class Slot:
             return self._think([piece])
         self._pending.append(piece)
         return self._decide(final=False)
-
-    def run(self, text: str) -> None:
-        """Take a run of pieces that need no look at their start; only in state OPEN."""
-        self._ending.add(text)
 
     def close(self, *, tool: bool = False, failed: str = "") -> tuple[list[Insertion], str]:
         """End the answer: insertions into what was held, and the words to append to it.
@@ -158,7 +156,8 @@ class Slot:
             self._keep(text)
         else:
             self.state, self._ending = OPEN, Ending()
-            self._ending.add(text)
+            self.run = self._ending.add
+            self.run(text)
         return []
 
     def _decide(self, *, final: bool) -> list[Insertion]:

@@ -108,7 +108,7 @@ def decide(policies: PolicySet, exchange: Exchange) -> Verdict:
         return Verdict((), (), human, policies.revision, language, on_failure="pass")
     because = reasons(policies, exchange)
     reached = {one.scenario for one in because}
-    scenarios = tuple(name for name in policies._policies if name in reached)
+    scenarios = tuple([name for name in policies._policies if name in reached])
     base = _assembled(policies, scenarios, language)
     return Verdict(
         base.scenarios,
