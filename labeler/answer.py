@@ -6,43 +6,20 @@ now: the start (once, else None) and bytes.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from functools import lru_cache
-from typing import NamedTuple
 
-from labeler.body import Body, EventBody, Job, JsonBody, Limits, TextBody
+from labeler.body import Body, EventBody, Job, JsonBody, TextBody
 from labeler.dialects import Dialect
 from labeler.errors import ContentError, LabelerError
 from labeler.framing.coding import IDENTITY, KNOWN, Decoder
 from labeler.headers import RawHeaders, blocked, first, relabelled
-from labeler.labels.header import ai_disclosure, labeler_field
+from labeler.labels.header import labeler_field
 from labeler.labels.plan import Plan, plan
-from labeler.values import Exchange, Outcome, SlotOutcome, State, Verdict
+from labeler.response import Setting, Start, disclosure, sidecar, summary, unlabelled
+from labeler.values import Exchange, Outcome, State, Verdict
 
-Step = tuple["Start | None", bytes]
+Step = tuple[Start | None, bytes]
 _EVENT_STARTS = (b"data:", b"event:", b":", b"id:", b"retry:")
-_ORDER: tuple[State, ...] = ("failed", "degraded", "applied", "skipped")
-
-
-class Start(NamedTuple):
-    """The start of a response: what an ASGI server, a proxy or a test sends first."""
-
-    status: int
-    headers: RawHeaders
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """What holds for every response of a service: limits in bytes, which headers are added,
-    whether it only observes, and the provider's name."""
-
-    limits: Limits = field(default_factory=Limits)
-    labeler_header: bool = True
-    ai_disclosure: bool = True
-    observe: bool = False
-    provider: str = ""
 
 
 class Answer:
@@ -130,7 +107,7 @@ class Answer:
 
     def _begin(self, status: int, headers: RawHeaders) -> Step:
         self._start = Start(status, headers)
-        if reason := _unlabelled(status, self._exchange):
+        if reason := unlabelled(status, self._exchange):
             self._reason = reason
             return self._send("skipped", reason), b""
         if self._failure or self._verdict is None:
@@ -183,7 +160,7 @@ class Answer:
             self._plan,
             verdict.on_failure,
             mute,
-            _sidecar(verdict, self._exchange.number) if beside or field else b"",
+            sidecar(verdict, self._exchange.number) if beside or field else b"",
             beside,
             verdict.structured,
             self._exchange.number,
@@ -293,41 +270,7 @@ class Answer:
             field = labeler_field(state, reason, verdict, exchange.number, self._plan.aside)
             added.append((b"labeler", field.encode("ascii")))
         if self._setting.ai_disclosure and verdict and verdict.stamps and 200 <= self._start.status < 300:
-            added.append((b"ai-disclosure", _disclosure(exchange.model, self._setting.provider)))
+            added.append((b"ai-disclosure", disclosure(exchange.model, self._setting.provider)))
         return Start(
             self._start.status, relabelled(self._start.headers, added, changed=changed, length=length)
         )
-
-
-def _unlabelled(status: int, exchange: Exchange) -> str:
-    """Why a response is none that a label belongs to."""
-    if exchange.human:
-        return "human"
-    if exchange.method == "HEAD" or status in (204, 205, 304):
-        return "no body"
-    if status == 206:
-        return "partial content"
-    return "" if 200 <= status < 300 else f"status {status}"
-
-
-def summary(slots: tuple[SlotOutcome, ...], failure: str, reason: str = "") -> tuple[State, str]:
-    """The state of the whole response from those of its answers."""
-    states = {slot.state for slot in slots}
-    if failure:
-        return ("degraded" if states & {"applied", "degraded"} else "failed"), failure
-    for state in _ORDER:
-        if state in states:
-            return state, next(slot.reason for slot in slots if slot.state == state)
-    return "skipped", reason or "no text"
-
-
-def _sidecar(verdict: Verdict, number: str) -> bytes:
-    """The `aigc` object beside the choices: what is said about this answer, in ASCII JSON."""
-    labels = [{"kind": s.kind, "words": s.words, "policy": s.policy} for s in verdict.stamps]
-    content = {"scenarios": verdict.scenarios, "labels": labels, "policy": verdict.revision, "number": number}
-    return json.dumps(content, separators=(",", ":")).encode("ascii")
-
-
-@lru_cache(maxsize=256)
-def _disclosure(model: str, provider: str) -> bytes:
-    return ai_disclosure(model, provider).encode("ascii")

@@ -8,12 +8,13 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from labeler.answer import Answer, Start
+from labeler.answer import Answer
 from labeler.dialects import DIALECTS
 from labeler.engine import Claim, Labeler
 from labeler.errors import BlockedError, ContentError, PolicyError, Problem
 from labeler.headers import blocked, with_length
 from labeler.request import Request, unread
+from labeler.response import Start
 from labeler.values import Exchange, Outcome
 
 log = logging.getLogger("labeler")

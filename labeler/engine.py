@@ -13,7 +13,7 @@ from functools import lru_cache
 from random import getrandbits
 from typing import Generic, TypedDict, TypeVar, Unpack
 
-from labeler.answer import Answer, Setting
+from labeler.answer import Answer
 from labeler.body import Limits
 from labeler.config import Service, load
 from labeler.dialects import DIALECTS, Dialect, claimed
@@ -21,6 +21,7 @@ from labeler.errors import BlockedError, PolicyError
 from labeler.number import content_number
 from labeler.policy import decide
 from labeler.request import Request, read_request
+from labeler.response import Setting
 from labeler.texts import TextCall
 from labeler.values import Exchange, Outcome
 

@@ -38,7 +38,7 @@ def read_request(
     if reason := _unreadable(headers):
         return unread(reason, body)
     if not body and query:
-        fields = dict(parse_qsl(query.decode("latin-1")))
+        fields = dict(parse_qsl(query.decode("utf-8", "replace")))
         return Request(dialect.asked(fields), body)
     try:
         doc = json_text.loads(body)

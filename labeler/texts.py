@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from labeler.answer import Setting, summary
 from labeler.body import Job, TextBody
 from labeler.dialects import DIALECTS
 from labeler.errors import BlockedError
 from labeler.labels.plan import plan
+from labeler.response import Setting, summary
 from labeler.values import Exchange, Outcome, Verdict
 
 

@@ -1,53 +1,26 @@
-"""A stream of server-sent events: labels go into the events that carry the text, or right before
-the one that ends it; everything else leaves as the bytes that came in, at once."""
+"""A stream of server-sent events as bytes: cut into events, a run of them read in one go."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
-from labeler.body.base import Body, Job
-from labeler.body.places import Source, moved
-from labeler.body.splice import Piece
-from labeler.dialects.base import Doc, End, Failure, Finish, Shift, Text, Tool
+from labeler.body.base import Job
+from labeler.body.records import DONE, Record, Records
 from labeler.errors import ContentError
 from labeler.framing import json_text, sse
-from labeler.labels.slot import CLOSED, OPEN, Insertion, Slot
-from labeler.values import SlotOutcome
+from labeler.labels.slot import OPEN
 
-_DONE = b"[DONE]"
 _NEXT = b"\n\ndata: "
-_HELD = 64
-"""No more events are held back than this while an answer's first characters are undecided."""
 _SMALL = 1 << 16
+"""An event longer than this is put together from its pieces once, not with every one of them."""
 
 
-class Record(Source):
-    """One event, its data, and what is changed in it."""
-
-    def __init__(self, raw: bytes, event: sse.Event, doc: Doc) -> None:
-        super().__init__(Piece(raw), event.payload)
-        self.event = event
-        self.doc = doc
-
-    def where(self, at: int) -> int:
-        return self.event.raw_offset(at)
-
-
-class EventBody(Body):
-    """The state machine of one stream; each answer in it is a slot of its own."""
-
-    kind = "events"
+class EventBody(Records):
+    """Cuts the bytes of a stream into events, and takes many of them at once where it can."""
 
     def __init__(self, job: Job) -> None:
         super().__init__(job)
         self._splitter = sse.Splitter(job.limits.record)
-        self._slots: dict[int, Slot] = {}
-        self._tools: set[int] = set()
-        self._held: list[Piece] = []
-        self._passing = bool(job.mute and not job.beside)
-        self._sidecar = job.sidecar if job.beside else b""
-        self._known = False
         self._look = job.dialect.plain
 
     def feed(self, data: bytes) -> bytes:
@@ -83,12 +56,6 @@ class EventBody(Body):
         if clean and not self._known and not self.failure and self.output.length:
             out.append(self._failed("unknown shape: no event of this dialect", b""))
         return b"".join(out)
-
-    def slots(self) -> tuple[SlotOutcome, ...]:
-        if self.job.mute:
-            return self.muted()
-        many = len(self._slots)
-        return tuple(slot.outcome(at, self.number(at, many)) for at, slot in sorted(self._slots.items()))
 
     # The quick way: events of one line, read all at once; those with text of answers that are open,
     # and nothing else that counts, leave without a further look.
@@ -171,181 +138,10 @@ class EventBody(Body):
                 break
         return b"".join(out)
 
-    # One record at a time.
-
-    def _record(self, raw: bytes) -> bytes:
-        event = sse.parse(raw)
-        if event is None:
-            return self._overtake(raw)
-        payload = event.payload.strip()
-        if payload == _DONE:
-            return self._end() + self._flush(raw)
-        try:
-            doc = json_text.loads(event.payload)
-        except ValueError:
-            if not payload:
-                return self._overtake(raw)
-            msg = f"an event's data is no JSON: {payload[:80]!r}"
-            raise ContentError(msg) from None
-        if b"event: error" in event.prefix or b"event:error" in event.prefix:
-            return self._upstream_error(raw)
-        if not isinstance(doc, dict):
-            return self._flush(raw)
-        return self._document(Record(raw, event, doc))
-
-    def _document(self, record: Record) -> bytes:
-        doc = record.doc
-        self._known = self._known or self.job.dialect.knows(doc)
-        before: list[Piece] = []
-        parts = list(self.job.dialect.events(doc))
-        wholes = {part.slot: part for part in parts if isinstance(part, Text) and part.whole}
-        for part in parts:
-            if isinstance(part, Failure):
-                return self._upstream_error(record.piece.raw)
-            if isinstance(part, End):
-                before += self._close_all()
-            elif self.job.mute:
-                continue
-            elif isinstance(part, Text):
-                self._text(record, part)
-            elif isinstance(part, Shift):
-                self._shift(record, part)
-            elif isinstance(part, Tool):
-                self._tools.add(part.slot)
-            elif isinstance(part, Finish):
-                before += self._finish(record, part.slot, parts, wholes)
-        if self._sidecar and any(isinstance(part, Text | Finish) for part in parts):
-            record.insert_member("aigc", self._sidecar)
-            self._sidecar = b""
-        self._held += [*before, record.piece]
-        if any(slot.holding for slot in self._slots.values()) and len(self._held) < _HELD:
-            return b""
-        return self._flush()
-
-    def _slot(self, index: int) -> Slot:
-        slot = self._slots.get(index)
-        if slot is None:
-            slot = self._slots[index] = Slot(self.job.plan, self.job.limits.answer)
-        return slot
-
-    def _text(self, record: Record, part: Text) -> None:
-        slot = self._slot(part.slot)
-        if part.whole:
-            self._insert(slot.repeat((record, part), part.text))
-        elif part.text:
-            slot.last = record
-            self._insert(slot.feed((record, part), part.text))
-
-    def _shift(self, record: Record, part: Shift) -> None:
-        given = self._slot(part.slot).given
-        record.move_offsets(part, [moved(value, given, end=part.end) for value in part.values])
-
-    def _insert(self, insertions: Iterable[Insertion]) -> None:
-        for insertion in insertions:
-            record, text = insertion.handle
-            record.insert_words(text, [(insertion.at, insertion.words)])
-
-    def _finish(self, record: Record, index: int, parts: list[Any], wholes: dict[int, Text]) -> list[Piece]:
-        slot = self._slot(index)
-        if slot.fresh and index in wholes:
-            self._insert(
-                slot.complete((record, wholes[index]), wholes[index].text, tool=index in self._tools)
-            )
-            return []
-        own = [p for p in parts if isinstance(p, Text) and not p.whole and p.slot == index and p.text]
-        return self._close_slot(index, (record, own[-1]) if own else None)
-
-    def _close_slot(
-        self, index: int, here: tuple[Record, Text] | None = None, failed: str = ""
-    ) -> list[Piece]:
-        """End one answer: its last words go to the end of the text at `here`, else into an event
-        of their own, which is returned."""
-        slot = self._slots[index]
-        if slot.state == CLOSED:
-            return []
-        insertions, words = slot.close(tool=index in self._tools, failed=failed)
-        self._insert(insertions)
-        if slot.reason == "JSON answer" and not failed:
-            self._sidecar = self._sidecar or self.json_answer()
-        if not words:
-            return []
-        if here is not None:
-            record, text = here
-            record.insert_words(text, [(len(text.text), words)])
-            return []
-        return [self._injected(slot, index, words)]
-
-    def _injected(self, slot: Slot, index: int, words: str) -> Piece:
-        like = slot.last
-        doc, event = (like.doc, like.event) if isinstance(like, Record) else (like, _LIKE)
-        chunk = event.write(self.job.dialect.chunk(doc, index, words))
-        piece = Piece(b"")
-        piece.add(0, chunk)
-        return piece
-
-    def _close_all(self, failed: str = "") -> list[Piece]:
-        return [piece for index in list(self._slots) for piece in self._close_slot(index, None, failed)]
-
-    # What stands between and after the records.
-
-    def _overtake(self, raw: bytes) -> bytes:
-        """A comment or heartbeat passes at once, also ahead of events that are held; the account
-        says that it stood behind them."""
-        if not self._held:
-            self.output.passed(len(raw))
-            return raw
-        ahead, ghost = Piece(b""), Piece(raw)
-        ahead.add(0, raw)
-        ghost.add(0, b"", removed=raw)
-        self._held.append(ghost)
-        return self.output.write([ahead])
-
-    def _flush(self, raw: bytes = b"") -> bytes:
-        if not self._held:
-            self.output.passed(len(raw))
-            return raw
-        held, self._held = self._held, []
-        return self.output.write([*held, Piece(raw)] if raw else held)
-
-    def _end(self, *, clean: bool = True) -> bytes:
-        self._held += self._close_all("" if clean else "the upstream broke off")
-        return self._flush()
-
-    def _upstream_error(self, raw: bytes) -> bytes:
-        self._known = True
-        self._held += self._close_all("the upstream reported an error")
-        return self._flush(raw)
-
-    # When labelling fails.
-
-    def _pass(self, data: bytes) -> bytes:
-        if self.broken:
-            return b""
-        self.output.passed(len(data))
-        return data
-
-    def _failed(self, reason: str, rest: bytes) -> bytes:
-        """The policy's word: `block` breaks the transfer off while an answer lacks its marker;
-        otherwise the rest passes as it is."""
-        self.failure = reason
-        self._passing = True
-        slots = self._slots.values()
-        marked = bool(slots) and all(slot.marked for slot in slots)
-        if self.job.on_failure == "block" and not marked:
-            self.broken = True
-            self._held.clear()
-            error = Piece(b"")
-            message = f"This answer could not be labelled as AI-generated and was withheld: {reason}"
-            error.add(0, b"data: %s\n\n" % self.job.dialect.error(message, "label_failed"))
-            return self.output.write([error])
-        for slot in slots:
-            slot.close(failed=reason)
-        return self._flush(rest) if rest else self._flush()
-
 
 def _documents(parts: list[bytes]) -> list[Any]:
     """The documents of events, read in one go; none where one of them is no JSON."""
-    if parts[-1] == _DONE:
+    if parts[-1] == DONE:
         parts = parts[:-1]
     try:
         if len(parts) == 1:
@@ -354,6 +150,3 @@ def _documents(parts: list[bytes]) -> list[Any]:
     except ValueError:
         return []
     return docs if len(docs) == len(parts) else []
-
-
-_LIKE = sse.Event(b"", (), b"data: ", b"\n")

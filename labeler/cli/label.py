@@ -10,9 +10,10 @@ import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from io import BufferedReader
 from itertools import chain
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 from labeler.cli import add_config, config_path
 from labeler.engine import About, Labeler
@@ -46,15 +47,21 @@ def add(commands: Any) -> None:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("path", nargs="?", default="-", metavar="FILE | FOLDER", help="default: stdin, as `-`")
+    parser.add_argument(
+        "path", nargs="?", default="-", metavar="FILE | FOLDER", help="default: stdin, as `-`"
+    )
     parser.add_argument(
         "--scenario",
         action="append",
         metavar="ID",
         help="the policy that applies, instead of what the question tells; may be repeated",
     )
-    parser.add_argument("--question", default="", metavar="TEXT", help="what the user asked; tells the scenario")
-    parser.add_argument("-o", "--output", metavar="OUT", help="a file, or a folder for a FOLDER; default: stdout")
+    parser.add_argument(
+        "--question", default="", metavar="TEXT", help="what the user asked; tells the scenario"
+    )
+    parser.add_argument(
+        "-o", "--output", metavar="OUT", help="a file, or a folder for a FOLDER; default: stdout"
+    )
     parser.add_argument("-q", "--quiet", action="store_true", help="no summary on stderr")
     add_config(parser)
     parser.set_defaults(run=run)
@@ -77,11 +84,12 @@ class Call:
         """Label a text while it arrives."""
         return self.labeler.stream(pieces, **self.about)
 
-    def report(self, name: str) -> int:
+    def report(self, name: str, out: Path | None) -> int:
         """Say what became of the last text; 1 where it had to be labelled and is not."""
         outcome = self.outcomes[-1]
         if not self.quiet:
-            print(f"{name}: {_summary(outcome)}", file=sys.stderr)
+            lead = "\n" if out is None and sys.stdout.isatty() else ""
+            print(f"{lead}{name}: {_summary(outcome)}", file=sys.stderr)
         return 1 if outcome.state == "failed" else 0
 
 
@@ -125,22 +133,25 @@ def _refused(out: Path | None) -> int:
 def _stdin(call: Call, out: Path | None) -> int:
     if code := _refused(out):
         return code
-    source = sys.stdin.buffer
+    source = cast(BufferedReader, sys.stdin.buffer)
     if sys.stdin.isatty() and not call.quiet:
         print("labeler label: reading from the terminal; Ctrl-D ends the text", file=sys.stderr)
     blocks = iter(lambda: source.read1(_BLOCK), b"")
     _write(out, labelled(_decoded(blocks, "standard input"), call.stream))
-    return call.report("standard input")
+    return call.report("standard input", out)
 
 
 def _file(call: Call, path: Path, out: Path | None) -> int:
     _write(out, labelled(_decoded([_read(path)], str(path)), call.whole))
-    return call.report(str(path))
+    return call.report(str(path), out)
 
 
 def _folder(call: Call, folder: Path, out: Path) -> int:
     code = 0
-    for path in _files(folder, out):
+    if not (files := _files(folder, out)):
+        message = f"{folder} holds no file"
+        raise ContentError(message)
+    for path in files:
         try:
             code |= _file(call, path, out / path.relative_to(folder))
         except ContentError as error:

@@ -7,7 +7,7 @@ joining the records gives the input. LF, CR and CRLF may be mixed within one str
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from labeler.errors import ContentError
 
@@ -61,8 +61,7 @@ class Splitter:
         return rest
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """One record read: its data, and how it was written.
 
     `payload` is the data with its lines joined by LF. `lines` says where each of them stands:

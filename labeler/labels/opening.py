@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import orjson
 
@@ -27,8 +27,7 @@ _JSON_START = re.compile(r'\s*(?:\{\s*["}]|\[\s*(?:[\[{"\]\d-]|true|false|null))
 _JSON_PREFIX = re.compile(r"\s*(?:\{\s*|\[\s*(?:t|tr|tru|f|fa|fal|fals|n|nu|nul)?)?\Z")
 
 
-@dataclass(frozen=True, slots=True)
-class Opening:
+class Opening(NamedTuple):
     """`words` go in at character `at`; `said` are the stamps that the answer then begins with.
 
     `kind` is `text`, `json` (could be a JSON answer: no words at the start), `thinking` (the text
@@ -47,7 +46,8 @@ def opening(text: str, stamps: tuple[Stamp, ...], *, final: bool, reasoned: bool
 
     `reasoned`: the text follows inline reasoning, whose end stands before its first character.
     """
-    first = 0 if text[:1] > " " else len(text) - len(text.lstrip())
+    bom = text.startswith("\ufeff")  # stays in front of everything
+    first = 0 if text[:1] > " " and not bom else len(text) - len(text[bom:].lstrip())
     if first == len(text):
         return Opening("empty") if final else None
     if not reasoned and text.startswith(THINK, first):
@@ -63,7 +63,7 @@ def opening(text: str, stamps: tuple[Stamp, ...], *, final: bool, reasoned: bool
             return None
         if json:
             return Opening("json")
-        at = _line_start(text, first) if reasoned else 0
+        at = _line_start(text, first) if reasoned else int(bom)
     lead = GAP if reasoned and at == 0 else ""
     words = "".join([stamp.words + GAP for stamp in missing])
     return Opening("text", at, words and lead + words, stamps)
@@ -74,7 +74,7 @@ def _after_thinking(text: str, stamps: tuple[Stamp, ...]) -> Opening:
     after = opening(text[end + len(THOUGHT) :], stamps, final=True, reasoned=True) if end >= 0 else None
     if after is None:
         return Opening("empty")
-    return replace(after, at=end + len(THOUGHT) + after.at)
+    return after._replace(at=end + len(THOUGHT) + after.at)
 
 
 def _line_start(text: str, first: int) -> int:

@@ -8,7 +8,7 @@ the handle and the character.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from labeler.errors import ContentError
 from labeler.labels.ending import Ending, closing
@@ -21,8 +21,7 @@ _HELD = 4096
 """No more characters are held back than this (white space, inline reasoning that may begin)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Insertion:
+class Insertion(NamedTuple):
     """`words` go into the piece `handle` before its character `at`."""
 
     handle: Any
@@ -47,6 +46,8 @@ class Slot:
         self.state = HEAD
         self.said: tuple[Stamp, ...] = ()
         self.reason = ""
+        self.tool = False
+        """The turn goes on with a tool call, so nothing is said after its text."""
         self.last: Any = None
         """For the caller: the last record that carried text of this slot."""
         self._limit = limit
@@ -97,20 +98,19 @@ class Slot:
         self._pending.append(piece)
         return self._decide(final=False)
 
-    def close(self, *, tool: bool = False, failed: str = "") -> tuple[list[Insertion], str]:
+    def close(self, *, failed: str = "") -> tuple[list[Insertion], str]:
         """End the answer: insertions into what was held, and the words to append to it.
 
-        `tool`: the turn goes on with a tool call, so nothing is appended. `failed`: the answer
-        broke off, and a disclaimer must not make it look complete.
+        `failed`: the answer broke off, and a disclaimer must not make it look complete.
         """
         if self.state == CLOSED:
             return [], ""
         given = self._decide(final=True) if self.state == HEAD else []
         if self.state in (HEAD, THINKING):
-            self.reason = failed or "no text"
+            self.reason = failed or ("tool call" if self.tool else "no text")
             return given, ""
-        words = "" if tool or failed else self._last_words()
-        self.reason = self.reason or failed or ("tool call" if tool else "")
+        words = "" if self.tool or failed else self._last_words()
+        self.reason = self.reason or failed or ("tool call" if self.tool else "")
         self._foot = words
         self.state = CLOSED
         return given, words
@@ -124,9 +124,9 @@ class Slot:
             given.append(Insertion(handle, len(text), self._foot))
         return given
 
-    def complete(self, handle: Any, text: str, *, tool: bool = False) -> list[Insertion]:
+    def complete(self, handle: Any, text: str) -> list[Insertion]:
         """Take a whole answer that never came in pieces, and end it."""
-        inserts, self.said, self.reason = whole(text, self.plan, tool=tool)
+        inserts, self.said, self.reason = whole(text, self.plan, tool=self.tool)
         self.state = CLOSED
         return [Insertion(handle, at, words) for at, words in inserts]
 
@@ -232,7 +232,7 @@ def whole(
     it, and why there are none. `tool`: the turn goes on with a tool call."""
     begun = opening(text, plan.opening, final=True)
     if begun is None or begun.kind == "empty":
-        return [], (), "no text"
+        return [], (), "tool call" if tool else "no text"
     if begun.kind == "json":
         return [], (), "JSON answer"
     inserts = [(begun.at, begun.words)] if begun.words else []

@@ -147,8 +147,8 @@ def _told(policies: PolicySet, exchange: Exchange) -> list[Because]:
         _known(policies, name, "Exchange.assumed")
         because.append(Because(name, "routes: scenarios of the route, or for a request that was not read"))
     for name in exchange.named or ():
-        _known(policies, name, 'scope["labeler"]')
-        because.append(Because(name, "named by the app"))
+        _known(policies, name, 'scenarios of the call, or of scope["labeler"]')
+        because.append(Because(name, "named by the app or the call"))
     return because
 
 

@@ -1,0 +1,44 @@
+"""`labeler demo`: four questions to a chat API, asked directly and through the gateway."""
+
+from __future__ import annotations
+
+import argparse
+from importlib import import_module
+from typing import Any
+
+from labeler.cli import add_config, config_path
+from labeler.engine import Labeler
+from labeler.errors import MissingExtra
+
+EPILOG = """Everything runs in this process, on two free ports of the loopback: a chat API with answers of its
+own, and the gateway before it. The exit code is 1 if an answer does not come out as promised.
+
+examples:
+  labeler demo
+  labeler demo --config labeler.yaml          with your policies
+  labeler demo | less                         without columns and colours (NO_COLOR: without colours)"""
+
+
+def add(commands: Any) -> None:
+    """Add the command to the parser."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "demo",
+        help="see it work: four questions, before and after; no key, no network",
+        description="Ask a chat API four questions, directly and through the gateway, with the openai SDK.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_config(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Show the demo. Raises MissingExtra where a package of the extra `demo` is missing."""
+    for package in ("openai", "aiohttp", "uvicorn"):
+        try:
+            import_module(package)
+        except ImportError as error:
+            raise MissingExtra(package, "demo") from error
+    from labeler.cli.demo.show import show
+
+    return show(Labeler.load(config_path(arguments)))
