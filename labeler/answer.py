@@ -99,7 +99,7 @@ class Answer:
             observed=self._setting.observe,
             verdict=self._verdict,
             slots=body.slots() if body else (),
-            edits=tuple(body.output.edits) if body else (),
+            edits=body.output.edits if body else (),
             notes=(*self._notes, *(body.notes if body else ())),
         )
 
@@ -237,7 +237,7 @@ class Answer:
 
     def _whole(self, out: bytes) -> Start:
         state, reason = self.result()
-        changed = bool(self._body and self._body.output.edits) or self._decoder is not None
+        changed = bool(self._body and self._body.output.changed) or self._decoder is not None
         return self._send(state, reason, changed=changed, length=len(out))
 
     # The two ways to fail, and the one way to start.

@@ -57,7 +57,7 @@ class TextCall:
             observed=self._setting.observe,
             verdict=self._verdict,
             slots=slots,
-            edits=tuple(self._body.output.edits),
+            edits=self._body.output.edits,
             notes=tuple(self._body.notes),
         )
 

@@ -25,13 +25,14 @@ class Source:
 
     def where(self, at: int) -> int:
         """The place in the piece of byte `at` of the document."""
-        return at + self._lead
+        return self._lead + at
 
     def insert_words(self, text: Text, inserts: Iterable[tuple[int, str]]) -> None:
         """Put words into the string literal of `text`, each before a character of it."""
         if not inserts:
             return
         start, end = json_text.find_string(self.payload, text.path, text.text)
+        changes, where = self.piece.changes, self.where
         for at, words in inserts:
             if at == 0:
                 offset = start + 1
@@ -39,7 +40,7 @@ class Source:
                 offset = end - 1
             else:
                 offset = start + json_text.offset_of(self.payload[start:end], text.text, at)
-            self.piece.add(self.where(offset), json_text.inner(words))
+            changes.append((where(offset), b"", json_text.inner(words)))
 
     def move_offsets(self, shift: Shift, values: Iterable[int]) -> None:
         """Write the numbers at a shift's path anew where they changed."""

@@ -3,42 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from labeler.values import Edit
 
-
-class Splice(NamedTuple):
-    """At byte `at` of a piece, `removed` becomes `inserted`."""
-
-    at: int
-    removed: bytes
-    inserted: bytes
+Change = tuple[int, bytes, bytes]
+"""At a byte offset, what was there becomes what is there now. A plain tuple: answers of a few hundred
+bytes are the most frequent ones, and every object counts there."""
 
 
-@dataclass(slots=True)
 class Piece:
-    """Bytes of the input and the changes to be made in them, in order of their place."""
+    """Bytes of the input and the changes to be made in them."""
 
-    raw: bytes
-    splices: list[Splice] = field(default_factory=list)
+    __slots__ = ("changes", "raw")
+
+    def __init__(self, raw: bytes) -> None:
+        self.raw = raw
+        self.changes: list[Change] = []
 
     def add(self, at: int, inserted: bytes, removed: bytes = b"") -> None:
         """Note one change; at one place they stand in the order in which they were added."""
-        self.splices.append(Splice(at, removed, inserted))
-
-
-def _place(splice: Splice) -> int:
-    return splice.at
+        self.changes.append((at, removed, inserted))
 
 
 class Ledgered:
-    """The output so far: how long it is, and which edits it holds."""
+    """The output so far: how long it is, and which changes it holds."""
 
     def __init__(self) -> None:
         self.length = 0
-        self.edits: list[Edit] = []
+        self._changes: list[Change] = []
+
+    @property
+    def changed(self) -> bool:
+        """Whether the output differs from the input."""
+        return bool(self._changes)
+
+    @property
+    def edits(self) -> tuple[Edit, ...]:
+        """The changes, in order; offsets count in the output."""
+        return tuple([Edit(*change) for change in self._changes])
 
     def passed(self, size: int) -> None:
         """Note `size` bytes that left as they came."""
@@ -48,23 +50,22 @@ class Ledgered:
         """Apply the changes and note them."""
         out: list[bytes] = []
         for piece in pieces:
-            if not piece.splices:
-                out.append(piece.raw)
-                self.length += len(piece.raw)
-                continue
+            raw, changes = piece.raw, piece.changes
+            if len(changes) > 1:
+                changes.sort(key=_place)
             at = 0
-            if len(piece.splices) > 1:
-                piece.splices.sort(key=_place)
-            for splice in piece.splices:
-                kept = piece.raw[at : splice.at]
-                self.length += len(kept)
-                self.edits.append(Edit(self.length, splice.removed, splice.inserted))
-                out += (kept, splice.inserted)
-                self.length += len(splice.inserted)
-                at = splice.at + len(splice.removed)
-            out.append(piece.raw[at:])
-            self.length += len(piece.raw) - at
+            for offset, removed, inserted in changes:
+                out += (raw[at:offset], inserted)
+                self._changes.append((self.length + offset - at, removed, inserted))
+                self.length += offset - at + len(inserted)
+                at = offset + len(removed)
+            out.append(raw[at:] if at else raw)
+            self.length += len(raw) - at
         return b"".join(out)
+
+
+def _place(change: Change) -> int:
+    return change[0]
 
 
 def undo(labelled: bytes, edits: Iterable[Edit]) -> bytes:
