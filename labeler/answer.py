@@ -12,18 +12,21 @@ from labeler.body import Body, EventBody, Job, JsonBody, TextBody
 from labeler.dialects import Dialect
 from labeler.errors import ContentError, LabelerError
 from labeler.framing.coding import IDENTITY, KNOWN, Decoder
-from labeler.headers import RawHeaders, blocked, first, relabelled
+from labeler.headers import RawHeaders, blocked, relabelled
 from labeler.labels.header import labeler_field
 from labeler.labels.plan import Plan, plan
-from labeler.response import Setting, Start, disclosure, sidecar, summary, unlabelled
+from labeler.response import NOT_GENERATED, Setting, Start, disclosure, sidecar, summary, unlabelled
 from labeler.values import Exchange, Outcome, State, Verdict
 
 Step = tuple[Start | None, bytes]
+_NEITHER = "the body is neither JSON nor an event stream"
+_BLANK = b" \r\n\t\xef\xbb\xbf"
 _EVENT_STARTS = (b"data:", b"event:", b":", b"id:", b"retry:")
 
 
 class Answer:
-    """The state of one response. `broken` asks the driver to break the transfer off."""
+    """The state of one response. `broken` asks the driver to break the transfer off; `over` says that
+    the response is complete whatever still comes: it was withheld, and an error stands for it."""
 
     def __init__(
         self,
@@ -37,7 +40,7 @@ class Answer:
     ) -> None:
         """`mute` says why no text may be put into this answer (structured output, prefill …). A
         verdict that is an error is the fault of whoever configures: the response is blocked."""
-        self.broken = False
+        self.broken = self.over = False
         self._dialect = dialect
         self._exchange = exchange
         self._verdict = verdict if isinstance(verdict, Verdict) else None
@@ -51,14 +54,16 @@ class Answer:
         self._plan = Plan()
         self._decoder: Decoder | None = None
         self._charset = "utf-8"
+        self._media = ""
         self._reason = ""
-        self._sent = self._over = False
+        self._sent = self._closed = False
+        self._passing = False  # the rest leaves as it comes
+        self._given: list[bytes] = []  # what came in, while it is compressed and nothing has left
         self._sniffed = b""
 
     def begin(self, status: int, headers: RawHeaders) -> Step:
         """Take the response's start."""
-        step = self._begin(status, headers)
-        return (Start(status, headers), b"") if self._setting.observe else step
+        return self._watched(self._begin(status, headers), Start(status, headers), b"")
 
     def feed(self, data: bytes) -> Step:
         """Take the next bytes of the body."""
@@ -67,23 +72,29 @@ class Answer:
             if out is not data:
                 self.broken = self._direct.broken
             return None, out
-        step = self._feed(data)
-        return (None, data) if self._setting.observe else step
+        return self._watched(self._feed(data), None, data)
 
     def close(self, *, clean: bool = True) -> Step:
-        """End the body; `clean` is false where the upstream broke off."""
-        step = self._close(clean=clean)
-        if self._setting.observe:
-            self.broken = False
+        """End the body, once; `clean` is false where it broke off."""
+        if self._closed:
             return None, b""
-        return step
+        self._closed = True
+        return self._watched(self._close(clean=clean), None, b"")
+
+    def _watched(self, step: Step, start: Start | None, data: bytes) -> Step:
+        """What leaves: our step, or where the service only observes what came."""
+        if not self._setting.observe:
+            return step
+        self.broken = False
+        return start, data
 
     def result(self) -> tuple[State, str]:
         """The state of this response and its reason; ask at its end."""
-        slots = self._body.slots() if self._body else ()
-        failure = self._failure or (self._body.failure if self._body else "")
-        state, reason = summary(slots, failure, self._reason)
-        return ("failed" if self.broken or (failure and self._over) else state), reason
+        body = self._body
+        slots = body.slots() if body else ()
+        failure = self._failure or (body.failure if body else "")
+        state, reason = summary(slots, failure, self._reason or (body.reason if body else ""))
+        return ("failed" if self.broken or (failure and self.over) else state), reason
 
     def outcome(self) -> Outcome:
         """What was done to this response, and why; ask at its end."""
@@ -108,31 +119,32 @@ class Answer:
     def _begin(self, status: int, headers: RawHeaders) -> Step:
         self._start = Start(status, headers)
         if reason := unlabelled(status, self._exchange):
-            self._reason = reason
+            self._reason, self._passing = reason, True
             return self._send("skipped", reason), b""
         if self._failure or self._verdict is None:
             return self._fail(self._failure)
         if self._mute and self._verdict.structured == "block":
             return self._fail(f"{self._mute}, and the policy says `structured: block`")
         fields = {name.lower(): value for name, value in headers}
-        coding = fields.get(b"content-encoding", b"").decode("latin-1").lower()
+        coding = fields.get(b"content-encoding", b"").decode("latin-1").strip().lower()
         if coding in KNOWN:
             self._decoder = Decoder(coding)
             self._notes.append(f"content-encoding: {coding} decoded")
         elif coding not in IDENTITY:
             return self._fail(f"content-encoding {coding} cannot be read")
         media, _, parameters = fields.get(b"content-type", b"").decode("latin-1").lower().partition(";")
-        return self._choose(media.strip(), parameters)
+        self._media = media.strip()
+        return self._choose(parameters)
 
-    def _choose(self, media: str, parameters: str) -> Step:
+    def _choose(self, parameters: str) -> Step:
         """Take the body that the media type names; else its first bytes will tell."""
-        if self._dialect.name == "text":
-            if media not in ("text/plain", "text/markdown", ""):
-                return self._fail(f"content type {media} on a route of plain text")
-            _, _, charset = parameters.partition("charset=")
-            self._charset = charset.strip(' "') or "utf-8"
-            return self._take("text")
-        return self._take("events") if media == "text/event-stream" else (None, b"")
+        if self._dialect.name != "text":
+            return self._take("events") if self._media == "text/event-stream" else (None, b"")
+        if self._media not in ("text/plain", "text/markdown", ""):
+            return self._fail(f"content type {self._media} on a route of plain text")
+        _, _, charset = parameters.partition("charset=")
+        self._charset = charset.partition(";")[0].strip(' "') or "utf-8"
+        return self._take("text")
 
     def _take(self, kind: str) -> Step:
         job = self._job(stream=kind != "json")
@@ -142,10 +154,10 @@ class Answer:
         self._body = TextBody(job, self._charset) if kind == "text" else EventBody(job)
         if self._body.failure:
             return self._fail(self._body.failure)
+        if job.mute and not job.beside:
+            return self._pass(self._send("skipped", job.mute), b"")
         if self._decoder is None and not self._setting.observe:
             self._direct = self._body
-        if job.mute and not job.beside:
-            return self._send("skipped", job.mute), b""
         return self._send("planned", changed=True), b""
 
     def _job(self, *, stream: bool) -> Job:
@@ -170,57 +182,51 @@ class Answer:
     # How it goes on, and how it ends.
 
     def _feed(self, data: bytes) -> Step:
-        if self._over:
-            return None, b""
-        if self._body is None and self._sent:
-            return None, data
-        try:
-            data = self._decoder.feed(data) if self._decoder else data
-        except ContentError as error:
-            return self._block(str(error))
-        if self._body is None:
-            return self._sniff(data)
-        return self._emit(self._body.feed(data))
+        if self.over or self._passing:
+            return None, b"" if self.over else data
+        if self._decoder is not None:
+            if not self._sent:
+                self._given.append(data)
+            try:
+                data = self._decoder.feed(data)
+            except ContentError as error:
+                return self._fail(str(error))
+        return self._sniff(data) if self._body is None else self._emit(self._body.feed(data))
 
     def _sniff(self, data: bytes) -> Step:
-        self._sniffed += data
-        if not self._sniffed.strip(b" \r\n\t\xef\xbb\xbf"):
-            if b"json" not in first(self._start.headers, b"content-type").lower().encode():
-                return None, b""
-            head = b"{"
-        else:
-            head = self._sniffed.lstrip(b" \r\n\t\xef\xbb\xbf")
-        kind = "json" if head.startswith((b"{", b"[")) else "events" if head.startswith(_EVENT_STARTS) else ""
-        data, self._sniffed = self._sniffed, b""
+        """Tell by its first bytes what a body is whose media type does not say it."""
+        data, self._sniffed = self._sniffed + data, b""
+        kind = _kind(data.lstrip(_BLANK), blank="json" if "json" in self._media else None)
+        if kind is None:
+            self._sniffed = data
+            return None, b""
         if not kind:
-            start, out = self._fail("the body is neither JSON nor an event stream")
-            return start, out or (b"" if self._over else data)
-        start, _ = self._take(kind)
+            return self._fail(_NEITHER, data)
+        start, out = self._take(kind)
+        if self.over or self._passing:
+            return start, out or (b"" if self.over else data)
         assert self._body is not None
-        if self._over:
-            return start, b""
         late, out = self._emit(self._body.feed(data))
         return start or late, out
 
     def _close(self, *, clean: bool) -> Step:
-        if self._over:
+        if self.over or self._passing:
             return None, b""
         if self._decoder and clean:
             try:
                 self._decoder.close()
             except ContentError as error:
-                return self._block(str(error))
+                return self._fail(str(error))
         if self._body is None:
             return self._empty()
         return self._emit(self._body.close(clean=clean), last=True)
 
     def _empty(self) -> Step:
         """No byte came that would have told what this body is."""
-        if self._sent:
-            return None, b""
+        if self._sniffed.strip(_BLANK):
+            return self._fail(_NEITHER, self._sniffed)
         self._reason = "no body"
-        data, self._sniffed = self._sniffed, b""
-        return self._send("skipped", self._reason), data
+        return self._pass(self._send("skipped", self._reason), self._sniffed)
 
     def _emit(self, out: bytes, *, last: bool = False) -> Step:
         body = self._body
@@ -229,32 +235,33 @@ class Answer:
             self.broken = body.broken
             return None, out
         if body.failure:
-            start, error = self._fail(body.failure)
-            return start, error or out
+            return self._fail(body.failure, out)
         if last:
-            return self._whole(out), out
+            state, reason = self.result()
+            changed = body.output.changed or self._decoder is not None
+            return self._send(state, reason, changed=changed, length=len(out)), out
         return (self._send("planned", changed=True), out) if out else (None, b"")
 
-    def _whole(self, out: bytes) -> Start:
-        state, reason = self.result()
-        changed = bool(self._body and self._body.output.changed) or self._decoder is not None
-        return self._send(state, reason, changed=changed, length=len(out))
+    # The ways to fail, and the one way to start.
 
-    # The two ways to fail, and the one way to start.
-
-    def _fail(self, reason: str) -> Step:
-        """The policy's word, while nothing has been sent yet."""
-        if self._verdict is None or self._verdict.on_failure == "block":
-            return self._block(reason)
-        self._failure = reason
-        return self._send("failed", reason, changed=self._decoder is not None), b""
-
-    def _block(self, reason: str) -> Step:
+    def _fail(self, reason: str, kept: bytes = b"") -> Step:
+        """The policy's word, while nothing has been sent; afterwards only breaking off is left."""
         self._failure = reason
         if self._sent:
             self.broken = True
             return None, b""
-        self._over = True
+        if self._verdict is None or self._verdict.on_failure == "block":
+            return self._block(reason)
+        return self._pass(self._send("failed", reason), kept)
+
+    def _pass(self, start: Start, kept: bytes) -> Step:
+        """From here on all leaves as it came, compressed or not, `kept` and what was given first."""
+        self._passing = True
+        given, self._given = b"".join(self._given), []
+        return start, given if self._decoder else kept
+
+    def _block(self, reason: str) -> Step:
+        self.over = True
         message = f"This answer could not be labelled as AI-generated content and was withheld: {reason}"
         error = self._dialect.error(message, "label_failed")
         self._start = Start(502, blocked(self._start.headers, len(error)))
@@ -269,8 +276,21 @@ class Answer:
         if self._setting.labeler_header:
             field = labeler_field(state, reason, verdict, exchange.number, self._plan.aside)
             added.append((b"labeler", field.encode("ascii")))
-        if self._setting.ai_disclosure and verdict and verdict.stamps and 200 <= self._start.status < 300:
+        generated = 200 <= self._start.status < 300 and reason not in NOT_GENERATED
+        if self._setting.ai_disclosure and generated and verdict and verdict.stamps:
             added.append((b"ai-disclosure", disclosure(exchange.model, self._setting.provider)))
         return Start(
             self._start.status, relabelled(self._start.headers, added, changed=changed, length=length)
         )
+
+
+def _kind(head: bytes, *, blank: str | None) -> str | None:
+    """What a body is that begins so (`json`, `events`, "" for neither); None while it cannot be told,
+    `blank` where only white space has come."""
+    if not head:
+        return blank
+    if head.startswith((b"{", b"[")):
+        return "json"
+    if head.startswith(_EVENT_STARTS):
+        return "events"
+    return None if any(start.startswith(head) for start in _EVENT_STARTS) else ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -15,7 +15,7 @@ from labeler.errors import BlockedError, ContentError, PolicyError, Problem
 from labeler.headers import blocked, with_length
 from labeler.request import Request, unread
 from labeler.response import Start
-from labeler.values import Exchange, Outcome
+from labeler.values import Exchange, Outcome, State
 
 log = logging.getLogger("labeler")
 _EXTENSIONS = ("http.response.pathsend", "http.response.zerocopysend")
@@ -39,25 +39,29 @@ class LabelMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        path: str = scope["path"]
-        claim = self.labeler.claim(path, scope["method"])
+        path, method = scope["path"], scope["method"]
+        claim = self.labeler.claim(path, method)
         if claim.exempt:
             self.labeler.record(Outcome("skipped", f"exempt: {claim.exempt}", path))
         elif claim.dialect is not None:
             await Responder(self, claim, scope, receive, send)()
             return
-        elif scope["method"] not in ("OPTIONS", "HEAD"):
-            self._unclaimed(path)
-            if self.labeler.service.unclaimed == "block" and self.labeler.service.mode == "enforce":
-                await _refuse(send, f"no dialect claims {path} (unclaimed: block)")
-                return
+        elif method not in ("OPTIONS", "HEAD") and self._unclaimed(path):
+            await _refuse(send, f"no dialect claims {path} (unclaimed: block)")
+            return
         await self.app(scope, receive, send)
 
-    def _unclaimed(self, path: str) -> None:
-        self.labeler.record(Outcome("skipped", "unclaimed", path))
+    def _unclaimed(self, path: str) -> bool:
+        """Count and warn; whether the response is withheld."""
         if path not in self._warned and len(self._warned) < _WARNED:
             self._warned.add(path)
-            log.warning("nothing labels %s: name it under `routes:` with a dialect, or as exempt", path)
+            log.warning("nothing labels %r: name it under `routes:` with a dialect, or as exempt", path)
+        service = self.labeler.service
+        blocks = service.unclaimed == "block"
+        observed = service.mode == "observe"
+        state: State = "failed" if blocks else "skipped"
+        self.labeler.record(Outcome(state, "unclaimed", path, observed=observed))
+        return blocks and not observed
 
 
 class Responder:
@@ -69,7 +73,7 @@ class Responder:
         self._app = middleware.app
         self._labeler = middleware.labeler
         self._claim = claim
-        self._scope = _without_shortcuts(scope)
+        self._scope = _without_shortcuts(scope, observe=self._labeler.service.mode == "observe")
         self._receive = receive
         self._send = send
         self._replay: list[Message] = []
@@ -83,12 +87,12 @@ class Responder:
         try:
             await self._app(self._scope, self._next, self._label)
         except Exception:
-            await self._broken_off()
+            await self._broken_off(raised=True)
             raise
         except BaseException:
             self._end(clean=False)
             raise
-        await self._broken_off()
+        await self._broken_off(raised=False)
 
     # The request.
 
@@ -101,9 +105,7 @@ class Responder:
             size += len(message.get("body", b""))
             if not message.get("more_body") or size > limit:
                 break
-        headers = self._headers = {
-            name.decode("latin-1").lower(): value.decode("latin-1") for name, value in self._scope["headers"]
-        }
+        headers = self._headers = _joined(self._scope["headers"])
         if message["type"] != "http.request" or size > limit:
             self._request = unread(f"longer than {limit} bytes" if size > limit else "the client left")
             return
@@ -117,11 +119,10 @@ class Responder:
     async def _next(self) -> Message:
         return self._replay.pop(0) if self._replay else await self._receive()
 
-    def _exchange(self, request: Request) -> Exchange:
-        named, human = _wishes(self._scope.get("labeler"))
+    def _exchange(self, request: Request, named: tuple[str, ...] | None, human: bool) -> Exchange:
         claim = self._claim
         return Exchange(
-            route=self._scope["path"],
+            route=claim.path,
             method=self._scope["method"],
             headers=self._headers,
             model=request.asked.model,
@@ -146,8 +147,8 @@ class Responder:
                 start, data = answer.feed(body)
                 if data is body and start is None and not answer.broken:
                     await self._send(message)
-                else:
-                    await self._out(start, data, more=True)
+                elif start is not None or data or answer.broken:
+                    await self._out(answer, start, data, more=True)
         elif kind == "http.response.start":
             await self._begin(message)
         elif kind in _EXTENSIONS:
@@ -158,13 +159,20 @@ class Responder:
 
     async def _begin(self, message: Message) -> None:
         self._opening = message
-        request = self._request
-        dialect = self._claim.dialect
+        request, dialect = self._request, self._claim.dialect
         assert request is not None
         assert dialect is not None
-        self._answer = self._labeler.open(dialect, lambda: self._exchange(request), request)
+        wrong = None
+        named: tuple[str, ...] | None = None
+        human = False
+        try:
+            named, human = _wishes(self._scope.get("labeler"))
+        except PolicyError as error:
+            wrong = error
+        exchange = self._exchange(request, named, human)
+        self._answer = self._labeler.open(dialect, exchange, request, wrong=wrong)
         start, data = self._answer.begin(message["status"], list(message.get("headers", ())))
-        await self._out(start, data, more=True)
+        await self._out(self._answer, start, data, more=True)
 
     async def _last(self, answer: Answer, message: Message) -> None:
         if self._over:
@@ -173,32 +181,48 @@ class Responder:
         if not answer.broken:
             late, rest = answer.close()
             start, data = start or late, data + rest
-        await self._out(start, data, more=answer.broken)
-        self._end()
-
-    async def _out(self, start: Start | None, data: bytes, *, more: bool) -> None:
-        if start is not None:
-            await self._send({**self._opening, "status": start.status, "headers": start.headers})
-        if data or not more:
-            await self._send({"type": "http.response.body", "body": data, "more_body": more})
-        answer = self._answer
-        if answer is not None and answer.broken and not self._broken:
-            self._broken = True
+        if not answer.broken:
             self._end()
+        await self._out(answer, start, data, more=answer.broken)
+
+    async def _out(self, answer: Answer, start: Start | None, data: bytes, *, more: bool) -> None:
+        if answer.over:  # an error stands for the response: it is complete, whatever the app goes on with
+            more = False
+            self._end()
+        try:
+            if start is not None:
+                await self._send({**self._opening, "status": start.status, "headers": start.headers})
+            if data or not more:
+                await self._send({"type": "http.response.body", "body": data, "more_body": more})
+        finally:
+            if answer.broken:
+                self._end()
+        if answer.broken:
+            self._broken = True
             raise BlockedError(answer.result()[1])
 
-    async def _broken_off(self) -> None:
-        """The app ended without ending its response: what is held leaves, and nothing is added."""
-        if self._answer is None or self._over:
-            if self._broken and self._answer is not None:
-                raise BlockedError(self._answer.result()[1])
+    async def _broken_off(self, *, raised: bool) -> None:
+        """The app ended without ending its response: what is held leaves, and nothing is added. Where
+        the response would have to be withheld, the app's own error is enough."""
+        answer = self._answer
+        if answer is None or self._over:
+            if self._broken and answer is not None and not raised:
+                raise BlockedError(answer.result()[1])
             return
-        _, data = self._answer.close(clean=False)
-        if data and not self._answer.broken:
-            await self._send({"type": "http.response.body", "body": data, "more_body": True})
+        start, data = answer.close(clean=False)
         self._end()
+        if answer.broken or (answer.over and raised):
+            return
+        try:
+            if start is not None:
+                await self._send({**self._opening, "status": start.status, "headers": start.headers})
+            if data:
+                await self._send({"type": "http.response.body", "body": data, "more_body": not answer.over})
+        except OSError:
+            log.debug("the client left before the end of a response that broke off", exc_info=True)
 
     def _end(self, *, clean: bool = True) -> None:
+        """Account for the answer, once."""
         if self._answer is None or self._over:
             return
         self._over = True
@@ -207,13 +231,31 @@ class Responder:
         self._labeler.end(self._answer)
 
 
-def _without_shortcuts(scope: Scope) -> Scope:
-    """A copy of the scope in which the app cannot send files past us, with room for its wishes."""
+_SHORTCUTS = frozenset({b"range", b"if-range", b"accept-encoding"})
+"""By which a client could have a part of the answer, or one that cannot be read, and so no label."""
+
+
+def _without_shortcuts(scope: Scope, *, observe: bool) -> Scope:
+    """A copy of the scope with room for the app's wishes, in which neither the app can send files past
+    us nor the client ask for an answer that cannot be labelled."""
     copy = {**scope, "labeler": scope.get("labeler", {})}
+    if observe:
+        return copy
+    copy["headers"] = [pair for pair in scope["headers"] if pair[0] not in _SHORTCUTS]
     extensions = scope.get("extensions")
     if extensions:
         copy["extensions"] = {name: value for name, value in extensions.items() if name not in _EXTENSIONS}
     return copy
+
+
+def _joined(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Request headers by name in lower case; the values of a repeated one with commas (RFC 9110, 5.2)."""
+    found: dict[str, str] = {}
+    for raw, value in headers:
+        name = raw.decode("latin-1").lower()
+        text = value.decode("latin-1")
+        found[name] = f"{found[name]}, {text}" if name in found else text
+    return found
 
 
 def _wishes(said: Any) -> tuple[tuple[str, ...] | None, bool]:
@@ -226,7 +268,10 @@ def _wishes(said: Any) -> tuple[tuple[str, ...] | None, bool]:
     scenarios, human = said.get("scenarios"), said.get("human", False)
     if isinstance(scenarios, str):
         scenarios = [scenarios]
-    if not isinstance(human, bool) or not isinstance(scenarios, list | tuple | None):
+    sound = scenarios is None or (
+        isinstance(scenarios, list | tuple) and all(isinstance(one, str) for one in scenarios)
+    )
+    if not isinstance(human, bool) or not sound:
         problem = "scenarios is a list of policy ids, human is true or false"
         raise _wrong_wish(problem)
     return (None if scenarios is None else tuple(scenarios)), human

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import threading
 import time
 from collections import Counter
@@ -17,18 +18,20 @@ from labeler.answer import Answer
 from labeler.body import Limits
 from labeler.config import Service, load
 from labeler.dialects import DIALECTS, Dialect, claimed
-from labeler.errors import BlockedError, PolicyError
+from labeler.errors import BlockedError, LabelerError, PolicyError
 from labeler.number import content_number
 from labeler.policy import decide
 from labeler.request import Request, read_request
 from labeler.response import Setting
 from labeler.texts import TextCall
-from labeler.values import Exchange, Outcome
+from labeler.values import Exchange, Outcome, Verdict
 
 log = logging.getLogger("labeler")
 OnOutcome = Callable[[Outcome], None]
 Content = TypeVar("Content", str, bytes)
 _METHODS = {"text": ("GET", "POST")}
+_SLASHES = re.compile("//+")
+_KEPT = 256  # characters of a path whose claim is remembered
 _REASONS = 1000  # counted apart; what comes after that is counted together
 
 
@@ -49,8 +52,10 @@ class About(TypedDict, total=False):
 @dataclass(frozen=True, slots=True)
 class Claim:
     """What the operator's rules and the dialects say about a path: who reads it, which scenarios
-    it adds, or why it is exempt. Without a dialect and a reason nobody claims it."""
+    it adds, or why it is exempt. Without a dialect and a reason nobody claims it. `path` is without
+    doubled slashes."""
 
+    path: str = ""
     dialect: Dialect | None = None
     scenarios: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
@@ -154,16 +159,22 @@ class Labeler:
         `request` is the body of the request that it answers: the question, the model and whether
         text may be inserted are read from it. Raises as `text`.
         """
-        read = self.request(Claim(DIALECTS[dialect]), {}, request) if request else None
+        if dialect not in DIALECTS:
+            msg = f"there is no dialect {dialect!r}; known: {', '.join(DIALECTS)}"
+            raise LabelerError(msg)
+        spoken = DIALECTS[dialect]
+        read = self.request(Claim("", spoken), {}, request) if request else None
         exchange = self._exchange(about, read)
-        answer = self.open(DIALECTS[dialect], lambda: exchange, read)
+        verdict = decide(self.service.policies, exchange)
+        mute, notes = (read.asked.mute, read.notes) if read else ("", ())
+        answer = Answer(spoken, exchange, verdict, self._setting, mute=mute, notes=notes)
         steps = [
             answer.begin(200, [(b"content-type", content_type.encode("latin-1"))]),
             answer.feed(body),
             answer.close(),
         ]
         outcome = self.record(answer.outcome())
-        if outcome.state == "failed" and (answer.broken or any(s and s.status == 502 for s, _ in steps)):
+        if answer.broken or answer.over:
             raise BlockedError(outcome.reason)
         return Labelled(b"".join(data for _, data in steps), outcome)
 
@@ -171,10 +182,10 @@ class Labeler:
 
     def claim(self, path: str, method: str) -> Claim:
         """Who reads the responses of a path, or why nobody does."""
-        claim = self._claims(path)
-        name = claim.dialect.name if claim.dialect else ""
+        claim = self._claims(path) if len(path) <= _KEPT else self._claim(path)
+        name = claim.dialect.name if claim.dialect and not claim.exempt else ""
         if name and method not in _METHODS.get(name, ("POST",)):
-            return Claim()
+            return Claim(claim.path)
         return claim
 
     def request(self, claim: Claim, headers: Mapping[str, str], body: bytes, query: bytes = b"") -> Request:
@@ -184,18 +195,23 @@ class Labeler:
         return read_request(claim.dialect, headers, body, marks, query)
 
     def open(
-        self, dialect: Dialect, exchange: Callable[[], Exchange], request: Request | None = None
+        self,
+        dialect: Dialect,
+        exchange: Exchange,
+        request: Request | None = None,
+        *,
+        wrong: PolicyError | None = None,
     ) -> Answer:
-        """Decide on an exchange, and open its answer. Wrong words of the app's own (an unknown
-        scenario, say) make an answer that is blocked."""
+        """Decide on an exchange, and open its answer. `wrong` says what is wrong with what the app
+        asked for; such an answer is blocked, as one with a scenario that no policy has."""
+        verdict: Verdict | PolicyError
         try:
-            known = exchange()
-            verdict = decide(self.service.policies, known)
+            verdict = wrong or decide(self.service.policies, exchange)
         except PolicyError as error:
-            return Answer(dialect, Exchange(number=self.number()), error, self._setting)
+            verdict = error
         if request is None:
-            return Answer(dialect, known, verdict, self._setting)
-        return Answer(dialect, known, verdict, self._setting, mute=request.asked.mute, notes=request.notes)
+            return Answer(dialect, exchange, verdict, self._setting)
+        return Answer(dialect, exchange, verdict, self._setting, mute=request.asked.mute, notes=request.notes)
 
     def end(self, answer: Answer) -> None:
         """Count the answer's outcome, and hand it to the hook if there is one."""
@@ -224,11 +240,16 @@ class Labeler:
         return content_number(time.time_ns() // 1_000_000, getrandbits(80))
 
     def _claim(self, path: str) -> Claim:
-        rule = self.service.rule(path)
+        # Many servers take `//` and a slash at the end as none, and some any case: the client must not
+        # choose a spelling that nobody claims.
+        path = _SLASHES.sub("/", path)
+        rule = self.service.rule(path) or self.service.rule(path.rstrip("/"))
+        dialect = claimed(path.rstrip("/").lower())
         if rule is None:
-            return Claim(claimed(path))
-        dialect = DIALECTS[rule.dialect] if rule.dialect else claimed(path)
-        return Claim(dialect, rule.scenarios, rule.unread, rule.exempt)
+            return Claim(path, dialect)
+        if rule.dialect:
+            dialect = DIALECTS[rule.dialect]
+        return Claim(path, dialect, rule.scenarios, rule.unread, rule.exempt)
 
     def _exchange(self, about: About, read: Request | None = None) -> Exchange:
         question = about.get("question", ())

@@ -26,11 +26,6 @@ _ORIGIN = b"access-control-allow-origin"
 _EXPOSE = b"access-control-expose-headers"
 
 
-def first(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> str:
-    """The first value of a header (`name` in lower case), "" where there is none."""
-    return next((value.decode("latin-1") for key, value in headers if key.lower() == name), "")
-
-
 def relabelled(
     headers: RawHeaders, added: RawHeaders, *, changed: bool = False, length: int | None = None
 ) -> RawHeaders:

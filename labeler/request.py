@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
 from labeler.dialects import Asked, Dialect
 from labeler.framing import json_text
+from labeler.framing.sse import BOM
 from labeler.labels.history import own_marks
 
 _SIGNATURES = ("content-digest", "digest", "content-md5", "signature", "x-amz-content-sha256")
@@ -35,26 +37,41 @@ def read_request(
     Our own `marks` (at a start, at an end) are spliced out of earlier assistant turns. Where none
     is found, and where the body is signed, it stays byte for byte.
     """
-    if reason := _unreadable(headers):
-        return unread(reason, body)
     if not body and query:
         fields = dict(parse_qsl(query.decode("utf-8", "replace")))
         return Request(dialect.asked(fields), body)
-    try:
-        doc = json_text.loads(body)
-    except ValueError:
-        if dialect.name == "text" and headers.get("content-type", "").startswith("text/plain"):
-            return Request(Asked(messages=(body.decode("utf-8", "replace"),)), body)
-        return unread("not JSON", body)
+    payload = body.removeprefix(BOM)
+    doc = _read(body, payload)
+    if doc is None and dialect.name == "text" and headers.get("content-type", "").startswith("text/plain"):
+        return Request(Asked(messages=(payload.decode("utf-8", "replace"),)), body)
     if not isinstance(doc, dict):
-        return unread("not a JSON object", body)
+        return unread(_unreadable(headers) or ("not JSON" if doc is None else "not a JSON object"), body)
     asked = dialect.asked(doc)
     found = [(path, text, cuts) for path, text in asked.turns if (cuts := own_marks(text, *marks))]
     if not found:
         return Request(asked, body)
     if signed(headers):
         return Request(asked, body, notes=("history: signed",))
-    return Request(asked, _without(body, found), notes=("history: marks taken out",))
+    if not payload.lstrip().startswith(b"{"):
+        return Request(asked, body, notes=("history: not in UTF-8",))
+    lead = body[: len(body) - len(payload)]
+    return Request(asked, lead + _without(payload, found), notes=("history: marks taken out",))
+
+
+def _read(body: bytes, payload: bytes) -> Any:
+    """The document in a body, in any encoding in which a server may read it; None where it is none.
+
+    Its headers are not asked: an app that ignores them reads it all the same, and a client must not
+    hide its question behind them.
+    """
+    try:
+        return json_text.loads(payload)
+    except ValueError:
+        pass
+    try:
+        return json.loads(body)  # UTF-16 and UTF-32 (RFC 4627, 3)
+    except (ValueError, RecursionError):
+        return None
 
 
 def signed(headers: Mapping[str, str]) -> bool:

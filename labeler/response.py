@@ -12,6 +12,9 @@ from labeler.headers import RawHeaders
 from labeler.labels.header import ai_disclosure
 from labeler.values import Exchange, SlotOutcome, State, Verdict
 
+NOT_GENERATED = ("human", "no body", "error body")
+"""Reasons for which a response holds nothing that a model made."""
+
 _ORDER: tuple[State, ...] = ("failed", "degraded", "applied", "skipped")
 
 

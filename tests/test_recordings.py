@@ -9,11 +9,12 @@ from typing import Any
 import openai
 import pytest
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import Request as HttpRequest
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from labeler import Labeler, LabelMiddleware, Outcome, undo
+from labeler import Exchange, Labeler, LabelMiddleware, Outcome, undo
+from labeler.request import Request
 from tests.recordings import Recording, cuts, needs_recordings, recordings
 from tests.servers import serve
 
@@ -31,7 +32,7 @@ def outcomes() -> list[Outcome]:
 def server(outcomes: list[Outcome]) -> Iterator[str]:
     """`/plain/<n>/v1/…` replays a recording, `/labelled/<n>/v1/…` does so behind the middleware."""
 
-    async def replay(request: Request) -> Response:
+    async def replay(request: HttpRequest) -> Response:
         one = FOUND[request.path_params["n"]]
         if not one.stream:
             return Response(one.body, media_type=one.content_type)
@@ -226,6 +227,12 @@ def test_cutting_does_not_matter_and_everything_can_be_undone(n: int) -> None:
     assert again[0] == out
 
 
+def exchange(read: Request | None) -> Exchange:
+    if read is None:
+        return Exchange()
+    return Exchange(model=read.asked.model, messages=read.asked.messages)
+
+
 def labelled(labeler: Labeler, one: Recording, request: bytes, pieces: list[bytes]) -> tuple[bytes]:
     """The labelled bytes of a recording that comes in pieces, undone once for a check."""
     claim = labeler.claim(
@@ -233,7 +240,7 @@ def labelled(labeler: Labeler, one: Recording, request: bytes, pieces: list[byte
     )
     assert claim.dialect is not None
     read = labeler.request(claim, {}, request) if request else None
-    answer = labeler.open(claim.dialect, lambda: labeler._exchange({}, read), read)
+    answer = labeler.open(claim.dialect, exchange(read), read)
     out = [answer.begin(200, [(b"content-type", one.content_type.encode())])[1]]
     out += [answer.feed(piece)[1] for piece in pieces]
     out.append(answer.close()[1])

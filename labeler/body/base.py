@@ -11,6 +11,9 @@ from labeler.errors import ContentError
 from labeler.labels.plan import Plan
 from labeler.values import OnFailure, SlotOutcome, Structured
 
+BROKEN_OFF = "broken off before its end"
+"""By the upstream or the app, or because the client left."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -44,7 +47,8 @@ class Body:
     """Feed it the (content-decoded) bytes of one response; send what it gives.
 
     `failure` says why labelling failed, "" where it did not. `broken` is true where the transfer
-    must be broken off after the bytes that were given last: the policy's word is `block`.
+    must be broken off after the bytes that were given last: the policy's word is `block`. `reason`
+    says why a body has no answers at all.
     """
 
     kind: Literal["json", "events", "text"]
@@ -53,6 +57,7 @@ class Body:
         self.job = job
         self.output = Ledgered()
         self.notes: list[str] = []
+        self.reason = ""
         self.failure = ""
         self.broken = False
 

@@ -6,10 +6,13 @@ from typing import Any
 
 from labeler.body.base import Job
 from labeler.body.records import DONE, Record, Records
+from labeler.body.whole import JsonBody
 from labeler.errors import ContentError
 from labeler.framing import json_text, sse
 from labeler.labels.slot import OPEN
+from labeler.values import SlotOutcome
 
+_BLANK = b" \r\n\t\xef\xbb\xbf"
 _NEXT = b"\n\ndata: "
 _SMALL = 1 << 16
 """An event longer than this is put together from its pieces once, not with every one of them."""
@@ -21,6 +24,7 @@ class EventBody(Records):
     def __init__(self, job: Job) -> None:
         super().__init__(job)
         self._splitter = sse.Splitter(job.limits.record)
+        self._alone: JsonBody | None = None
         self._look = job.dialect.plain
 
     def feed(self, data: bytes) -> bytes:
@@ -44,18 +48,32 @@ class EventBody(Records):
         if self._passing:
             return b""
         rest = self._splitter.close()
+        if rest.lstrip(_BLANK).startswith(b"{") and not self._known:
+            return self._document_alone(rest, clean=clean)
         out: list[bytes] = []
         try:
             if rest:
                 out.append(self._record(rest))
             out.append(self._end(clean=clean))
+            if clean and self._strange and not self._known:
+                msg = "unknown shape: no event of this dialect"
+                raise ContentError(msg)
         except ContentError as error:
             out.append(self._failed(str(error), b""))
         if self._sidecar and not self.failure:
             self.notes.append("sidecar: no event was left to carry it")
-        if clean and not self._known and not self.failure and self.output.length:
-            out.append(self._failed("unknown shape: no event of this dialect", b""))
         return b"".join(out)
+
+    def slots(self) -> tuple[SlotOutcome, ...]:
+        return self._alone.slots() if self._alone else super().slots()
+
+    def _document_alone(self, data: bytes, *, clean: bool) -> bytes:
+        """A JSON body that was announced as a stream (an error, mostly) is what it is."""
+        body = self._alone = JsonBody(self.job)
+        body.output = self.output
+        out = body.feed(data) + body.close(clean=clean)
+        self.failure, self.broken, self.reason = body.failure, body.broken, body.reason
+        return out
 
     # The quick way: events of one line, read all at once; those with text of answers that are open,
     # and nothing else that counts, leave without a further look.

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from labeler.body.base import Body, Job
+from labeler.body.base import BROKEN_OFF, Body, Job
 from labeler.body.places import Source, moved
 from labeler.body.splice import Piece
 from labeler.dialects.base import Doc, End, Failure, Finish, Shift, Text, Tool
@@ -16,6 +16,8 @@ from labeler.labels.slot import CLOSED, Insertion, Slot
 from labeler.values import SlotOutcome
 
 DONE = b"[DONE]"
+_FOREIGN = ("delta", "candidates", "message", "output", "content", "text", "answer", "response", "completion")
+"""Members in which other dialects' events carry their text."""
 _HELD = 64
 """No more events are held back than this while an answer's first characters are undecided."""
 
@@ -43,7 +45,7 @@ class Records(Body):
         self._held: list[Piece] = []
         self._passing = bool(job.mute and not job.beside)
         self._sidecar = job.sidecar if job.beside else b""
-        self._known = False
+        self._known = self._strange = False
 
     def slots(self) -> tuple[SlotOutcome, ...]:
         if self.job.mute:
@@ -73,7 +75,7 @@ class Records(Body):
 
     def _document(self, record: Record) -> bytes:
         doc = record.doc
-        self._known = self._known or self.job.dialect.knows(doc)
+        self._recognize(doc)
         before: list[Piece] = []
         parts = list(self.job.dialect.events(doc))
         wholes = {part.slot: part for part in parts if isinstance(part, Text) and part.whole}
@@ -99,6 +101,17 @@ class Records(Body):
         if any(slot.holding for slot in self._slots.values()) and len(self._held) < _HELD:
             return b""
         return self._flush()
+
+    def _recognize(self, doc: Doc) -> None:
+        """Note whether this dialect is spoken. Events without choices are met with many vendors, before
+        and between the text; one that carries another dialect's text must not pass."""
+        if self.job.dialect.knows(doc):
+            self._known = True
+        elif not doc.get("error"):
+            self._strange = True
+            if not self.job.mute and any(doc.get(name) for name in _FOREIGN):
+                msg = "unknown shape: an event without choices that carries text"
+                raise ContentError(msg)
 
     def _slot(self, index: int) -> Slot:
         slot = self._slots.get(index)
@@ -184,7 +197,7 @@ class Records(Body):
         return self.output.write([*held, Piece(raw)] if raw else held)
 
     def _end(self, *, clean: bool = True) -> bytes:
-        self._held += self._close_all("" if clean else "the upstream broke off")
+        self._held += self._close_all("" if clean else BROKEN_OFF)
         return self._flush()
 
     def _upstream_error(self, raw: bytes) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 
-from labeler.body.base import Body, Job
+from labeler.body.base import BROKEN_OFF, Body, Job
 from labeler.body.splice import Piece
 from labeler.errors import ContentError
 from labeler.labels.slot import Insertion, Slot
@@ -30,9 +30,10 @@ class TextBody(Body):
         try:
             decoder = codecs.getincrementaldecoder(charset)
         except LookupError:
-            self._fail(f"unknown charset {charset}")
+            self._fail(f"the charset {charset} is not known")
         else:
             self._decoder = decoder(errors="surrogateescape")
+            self._check()
 
     def feed(self, data: bytes) -> bytes:
         if self.failure or self.job.mute:
@@ -53,7 +54,7 @@ class TextBody(Body):
             out = self._take(cut, cut.decode(self._charset, "surrogateescape"))
         last = Piece(b"")
         try:
-            self._last(last, "" if clean else "the upstream broke off")
+            self._last(last, "" if clean else BROKEN_OFF)
         except ContentError as error:
             self._fail(str(error))
         return b"" if self.broken else out + self._flush(last)
@@ -62,6 +63,13 @@ class TextBody(Body):
         if self.job.mute:
             return self.muted()
         return (self._slot.outcome(0, self.job.number),)
+
+    def _check(self) -> None:
+        try:
+            for stamp in self.job.plan.said:
+                self._encoded(stamp.words)
+        except ContentError as error:
+            self._fail(str(error))
 
     def _last(self, last: Piece, failed: str) -> None:
         if self._whole:

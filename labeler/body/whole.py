@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from labeler.body.base import Body, Job
+from labeler.body.base import BROKEN_OFF, Body, Job
 from labeler.body.places import Source, moved
 from labeler.body.splice import Piece
 from labeler.dialects.base import Part, Shift, Text, Tool
@@ -45,7 +45,7 @@ class JsonBody(Body):
             return b""
         data = b"".join(self._kept)
         if not clean:
-            self._fail("the upstream broke off")
+            self._fail(BROKEN_OFF)
             return self._release()
         if not data:
             self._slots = ()
@@ -70,7 +70,7 @@ class JsonBody(Body):
             msg = f"the answer is no JSON: {error}"
             raise ContentError(msg) from None
         if isinstance(doc, dict) and doc.get("error") and not doc.get("choices"):
-            self.notes.append("error body")
+            self.reason = "error body"
             return
         answers = _answers(self.job.dialect.parts(doc))
         source = Source(piece, payload, lead)

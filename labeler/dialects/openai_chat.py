@@ -80,9 +80,13 @@ class OpenAIChat:
         if not choices or len(choices) != 1 or "error" in doc:
             return None
         choice = choices[0]
-        delta = choice.get("delta") if type(choice) is dict else None
+        if type(choice) is not dict:
+            return None
+        delta, index = choice.get("delta"), choice.get("index", 0)
         if (
             not delta
+            or type(delta) is not dict
+            or type(index) is not int
             or choice.get("finish_reason") is not None
             or "message" in choice
             or "content_filter_offsets" in choice
@@ -91,8 +95,8 @@ class OpenAIChat:
             return None
         text = delta.get("content")
         if type(text) is str:
-            return choice.get("index", 0), text
-        return (0, "") if text is None else None
+            return index, text
+        return (index, "") if text is None else None
 
     def chunk(self, like: Doc, slot: int, words: str) -> bytes:
         return clone(

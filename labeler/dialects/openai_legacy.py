@@ -40,8 +40,8 @@ class OpenAILegacy(OpenAIChat):
         choice = choices[0]
         if type(choice) is not dict or choice.get("finish_reason") is not None or choice.get("logprobs"):
             return None
-        text = choice.get("text")
-        return (choice.get("index", 0), text) if type(text) is str else None
+        text, index = choice.get("text"), choice.get("index", 0)
+        return (index, text) if type(text) is str and type(index) is int else None
 
     def chunk(self, like: Doc, slot: int, words: str) -> bytes:
         return clone(like, {"index": slot, "text": words, "logprobs": None, "finish_reason": None})

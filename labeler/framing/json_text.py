@@ -18,6 +18,7 @@ Path = tuple[str | int, ...]
 _STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _STRUCTURE = re.compile(_STRING + rb"|[{}\[\]]", re.DOTALL)
 _SCALAR = re.compile(_STRING + rb"|[^\s{}\[\],:\"]+", re.DOTALL)
+_BACKSLASH = 0x5C
 _COLON = re.compile(rb'[ \t\n\r]*:[ \t\n\r]*(?=")')
 _SPACE = re.compile(rb"[ \t\n\r]*")
 _UNIT = re.compile(
@@ -26,12 +27,16 @@ _UNIT = re.compile(
 
 
 def loads(data: bytes) -> Any:
-    """Read JSON; ValueError where it is none. What orjson refuses and Python reads (a lone
+    """Read JSON in UTF-8; ValueError where it is none. What orjson refuses and Python reads (a lone
     surrogate, NaN, an integer of many digits) is read by Python."""
     try:
         return orjson.loads(data)
     except orjson.JSONDecodeError:
-        return json.loads(data)
+        try:
+            return json.loads(data.decode("utf-8"))
+        except RecursionError:
+            msg = "nested too deeply"
+            raise ValueError(msg) from None
 
 
 loads_fast = orjson.loads
@@ -94,9 +99,17 @@ def _string_end(data: bytes, start: int) -> int:
     end = start
     for _ in range(16):
         end = data.find(b'"', end + 1)
-        if data[end - 1] != 0x5C:  # a backslash
+        if data[end - 1] != _BACKSLASH or not _escaped(data, end):
             return end + 1
     return _skip(data, start)
+
+
+def _escaped(data: bytes, at: int) -> bool:
+    """Whether an odd number of backslashes stands before `at`."""
+    before = at
+    while data[before - 1] == _BACKSLASH:
+        before -= 1
+    return (at - before) % 2 == 1
 
 
 def offset_of(literal: bytes, text: str, at: int) -> int:

@@ -144,6 +144,7 @@ class Slot:
         begun = opening(text, self.plan.opening, final=False)
         if begun is None or begun.kind != "text":
             return []
+        self.said = begun.said
         return [Insertion(handle, begun.at, begun.words)] if begun.words else []
 
     def _reopen(self, text: str) -> list[Insertion]:

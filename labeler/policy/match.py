@@ -120,10 +120,13 @@ def _header(rule: str, header: Header) -> Match:
     search = compile_pattern(header.pattern or "")
 
     def match(facts: Facts) -> tuple[Evidence, ...] | None:
-        value = facts.headers.get(name)
-        if value is None or not glob(value) or search(well_formed(value)) is None:
+        whole = facts.headers.get(name)
+        if whole is None:
             return None
-        return ((rule, (f"{name}: {value}",)),)
+        for value in (whole, *map(str.strip, whole.split(","))):  # a repeated header: any value counts
+            if glob(value) and search(well_formed(value)) is not None:
+                return ((rule, (f"{name}: {value}",)),)
+        return None
 
     return match
 
