@@ -25,8 +25,7 @@ _EVENT_STARTS = (b"data:", b"event:", b":", b"id:", b"retry:")
 
 
 class Answer:
-    """The state of one response. `broken` asks the driver to break the transfer off; `over` says that
-    the response is complete whatever still comes: it was withheld, and an error stands for it."""
+    """The state of one response. `broken` asks the driver to break the transfer off."""
 
     def __init__(
         self,
@@ -40,7 +39,7 @@ class Answer:
     ) -> None:
         """`mute` says why no text may be put into this answer (structured output, prefill …). A
         verdict that is an error is the fault of whoever configures: the response is blocked."""
-        self.broken = self.over = False
+        self.broken = self._over = False
         self._dialect = dialect
         self._exchange = exchange
         self._verdict = verdict if isinstance(verdict, Verdict) else None
@@ -60,6 +59,12 @@ class Answer:
         self._passing = False  # the rest leaves as it comes
         self._given: list[bytes] = []  # what came in, while it is compressed and nothing has left
         self._sniffed = b""
+
+    @property
+    def over(self) -> bool:
+        """True where the response was withheld, and an error stands for it: it is complete, whatever
+        the upstream goes on with."""
+        return self._over and not self._setting.observe
 
     def begin(self, status: int, headers: RawHeaders) -> Step:
         """Take the response's start."""
@@ -94,7 +99,7 @@ class Answer:
         slots = body.slots() if body else ()
         failure = self._failure or (body.failure if body else "")
         state, reason = summary(slots, failure, self._reason or (body.reason if body else ""))
-        return ("failed" if self.broken or (failure and self.over) else state), reason
+        return ("failed" if self.broken or (failure and self._over) else state), reason
 
     def outcome(self) -> Outcome:
         """What was done to this response, and why; ask at its end."""
@@ -182,8 +187,8 @@ class Answer:
     # How it goes on, and how it ends.
 
     def _feed(self, data: bytes) -> Step:
-        if self.over or self._passing:
-            return None, b"" if self.over else data
+        if self._over or self._passing:
+            return None, b"" if self._over else data
         if self._decoder is not None:
             if not self._sent:
                 self._given.append(data)
@@ -203,14 +208,14 @@ class Answer:
         if not kind:
             return self._fail(_NEITHER, data)
         start, out = self._take(kind)
-        if self.over or self._passing:
-            return start, out or (b"" if self.over else data)
+        if self._over or self._passing:
+            return start, out or (b"" if self._over else data)
         assert self._body is not None
         late, out = self._emit(self._body.feed(data))
         return start or late, out
 
     def _close(self, *, clean: bool) -> Step:
-        if self.over or self._passing:
+        if self._over or self._passing:
             return None, b""
         if self._decoder and clean:
             try:
@@ -261,7 +266,7 @@ class Answer:
         return start, given if self._decoder else kept
 
     def _block(self, reason: str) -> Step:
-        self.over = True
+        self._over = True
         message = f"This answer could not be labelled as AI-generated content and was withheld: {reason}"
         error = self._dialect.error(message, "label_failed")
         self._start = Start(502, blocked(self._start.headers, len(error)))
@@ -279,9 +284,9 @@ class Answer:
         generated = 200 <= self._start.status < 300 and reason not in NOT_GENERATED
         if self._setting.ai_disclosure and generated and verdict and verdict.stamps:
             added.append((b"ai-disclosure", disclosure(exchange.model, self._setting.provider)))
-        return Start(
-            self._start.status, relabelled(self._start.headers, added, changed=changed, length=length)
-        )
+        cors = "origin" in exchange.headers
+        headers = relabelled(self._start.headers, added, changed=changed, length=length, cors=cors)
+        return Start(self._start.status, headers)
 
 
 def _kind(head: bytes, *, blank: str | None) -> str | None:

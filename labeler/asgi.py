@@ -145,7 +145,7 @@ class Responder:
             elif not self._over:
                 body = message.get("body", b"")
                 start, data = answer.feed(body)
-                if data is body and start is None and not answer.broken:
+                if data is body and data and start is None and not answer.broken:
                     await self._send(message)
                 elif start is not None or data or answer.broken:
                     await self._out(answer, start, data, more=True)
@@ -239,9 +239,8 @@ def _without_shortcuts(scope: Scope, *, observe: bool) -> Scope:
     """A copy of the scope with room for the app's wishes, in which neither the app can send files past
     us nor the client ask for an answer that cannot be labelled."""
     copy = {**scope, "labeler": scope.get("labeler", {})}
-    if observe:
-        return copy
-    copy["headers"] = [pair for pair in scope["headers"] if pair[0] not in _SHORTCUTS]
+    if not observe:
+        copy["headers"] = [pair for pair in scope["headers"] if pair[0] not in _SHORTCUTS]
     extensions = scope.get("extensions")
     if extensions:
         copy["extensions"] = {name: value for name, value in extensions.items() if name not in _EXTENSIONS}

@@ -8,7 +8,16 @@ import re
 import threading
 import time
 from collections import Counter
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from dataclasses import dataclass
 from functools import lru_cache
 from random import getrandbits
@@ -40,7 +49,7 @@ class About(TypedDict, total=False):
 
     question: str | Sequence[str]
     """What the user asked: a text, or all the user's messages, oldest first."""
-    scenarios: Sequence[str]
+    scenarios: str | Sequence[str]
     """Ids of policies; they replace what the question would tell."""
     route: str
     model: str
@@ -134,7 +143,7 @@ class Labeler:
             self.record(call.outcome())
 
     async def astream(self, pieces: AsyncIterable[str], **about: Unpack[About]) -> AsyncIterator[str]:
-        """As `stream`, for an asynchronous source."""
+        """As `stream`, for an asynchronous source; a generator is closed with it."""
         call = self._call(about)
         try:
             async for piece in pieces:
@@ -144,6 +153,8 @@ class Labeler:
                 yield out
         finally:
             self.record(call.outcome())
+            if isinstance(pieces, AsyncGenerator):
+                await pieces.aclose()
 
     def body(
         self,
@@ -255,6 +266,7 @@ class Labeler:
         question = about.get("question", ())
         messages = (question,) if isinstance(question, str) else tuple(question)
         named = about.get("scenarios")
+        named = (named,) if isinstance(named, str) else named
         return Exchange(
             route=about.get("route", ""),
             headers={name.lower(): value for name, value in about.get("headers", {}).items()},

@@ -27,14 +27,19 @@ _EXPOSE = b"access-control-expose-headers"
 
 
 def relabelled(
-    headers: RawHeaders, added: RawHeaders, *, changed: bool = False, length: int | None = None
+    headers: RawHeaders,
+    added: RawHeaders,
+    *,
+    changed: bool = False,
+    length: int | None = None,
+    cors: bool = False,
 ) -> RawHeaders:
     """The headers of a labelled response. `changed`: its body is not the upstream's any more, and
     has `length` bytes, or a length that nobody knows yet. Our own names replace what the upstream
-    sent under them, and are exposed to scripts where CORS is in use."""
+    sent under them, and are exposed to scripts where CORS is in use (`cors`: the request came with an
+    origin, so a middleware further out may see to it)."""
     own = [name for name, _ in added]
     kept: RawHeaders = []
-    cors = False
     for pair in headers:
         key = pair[0].lower()
         cors = cors or key == _ORIGIN

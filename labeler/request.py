@@ -42,10 +42,11 @@ def read_request(
         return Request(dialect.asked(fields), body)
     payload = body.removeprefix(BOM)
     doc = _read(body, payload)
-    if doc is None and dialect.name == "text" and headers.get("content-type", "").startswith("text/plain"):
-        return Request(Asked(messages=(payload.decode("utf-8", "replace"),)), body)
     if not isinstance(doc, dict):
-        return unread(_unreadable(headers) or ("not JSON" if doc is None else "not a JSON object"), body)
+        reason = _unreadable(headers)
+        if dialect.name == "text" and not reason and (asked := _words(dialect, payload, doc)):
+            return Request(asked, body)
+        return unread(reason or ("not JSON" if doc is None else "not a JSON object"), body)
     asked = dialect.asked(doc)
     found = [(path, text, cuts) for path, text in asked.turns if (cuts := own_marks(text, *marks))]
     if not found:
@@ -56,6 +57,16 @@ def read_request(
         return Request(asked, body, notes=("history: not in UTF-8",))
     lead = body[: len(body) - len(payload)]
     return Request(asked, lead + _without(payload, found), notes=("history: marks taken out",))
+
+
+def _words(dialect: Dialect, payload: bytes, doc: Any) -> Asked | None:
+    """A question that is no JSON object: a JSON string, a form, or just a text."""
+    try:
+        text = doc if isinstance(doc, str) else payload.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+    asked = dialect.asked(dict(parse_qsl(text))) if "=" in text else Asked()
+    return asked if asked.messages else Asked(messages=(text,))
 
 
 def _read(body: bytes, payload: bytes) -> Any:

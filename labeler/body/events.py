@@ -33,7 +33,7 @@ class EventBody(Records):
         rest = self._splitter.rest
         if not rest and data.find(b"\n") == len(data) - 2 and self._simple(data):
             return data
-        if len(rest) < _SMALL:
+        if len(rest) < _SMALL and len(data) <= self.job.limits.record:
             if rest:
                 data = self._splitter.close() + data
             cut = data.rfind(b"\n\n") + 2
@@ -52,14 +52,18 @@ class EventBody(Records):
             return self._document_alone(rest, clean=clean)
         out: list[bytes] = []
         try:
-            if rest:
+            if rest and clean:
+                self._unended = _missing_end(rest)
                 out.append(self._record(rest))
+            elif rest:  # torn: whatever it was to be, it is none of our failures
+                out.append(self._flush(rest))
+            rest = b""
             out.append(self._end(clean=clean))
             if clean and self._strange and not self._known:
                 msg = "unknown shape: no event of this dialect"
                 raise ContentError(msg)
         except ContentError as error:
-            out.append(self._failed(str(error), b""))
+            out.append(self._failed(str(error), rest))
         if self._sidecar and not self.failure:
             self.notes.append("sidecar: no event was left to carry it")
         return b"".join(out)
@@ -80,7 +84,12 @@ class EventBody(Records):
 
     def _simple(self, data: bytes) -> bool:
         """The usual message: one event, with text of an answer that is open."""
-        if self._held or self._sidecar or not (data.startswith(b"data: {") and data.endswith(b"}\n\n")):
+        if (
+            self._held
+            or self._sidecar
+            or len(data) > self.job.limits.record
+            or not (data.startswith(b"data: {") and data.endswith(b"}\n\n"))
+        ):
             return False
         if b"\r" in data:
             return False
@@ -155,6 +164,13 @@ class EventBody(Records):
                 out.append(self._failed(str(error), rest))
                 break
         return b"".join(out)
+
+
+def _missing_end(record: bytes) -> bytes:
+    """The line ends that a last record lacks before another one can follow it."""
+    if record.endswith(b"\r"):
+        return b"\r"
+    return b"\n" if record.endswith(b"\n") else b"\n\n"
 
 
 def _documents(parts: list[bytes]) -> list[Any]:

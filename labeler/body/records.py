@@ -3,6 +3,7 @@ the one that ends it; everything else leaves as the bytes that came in, at once.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -16,6 +17,7 @@ from labeler.labels.slot import CLOSED, Insertion, Slot
 from labeler.values import SlotOutcome
 
 DONE = b"[DONE]"
+_NAMED_ERROR = re.compile(rb"event: ?error[\r\n]")
 _FOREIGN = ("delta", "candidates", "message", "output", "content", "text", "answer", "response", "completion")
 """Members in which other dialects' events carry their text."""
 _HELD = 64
@@ -43,6 +45,8 @@ class Records(Body):
         super().__init__(job)
         self._slots: dict[int, Slot] = {}
         self._held: list[Piece] = []
+        self._late: list[tuple[Record, Text | Shift]] = []  # what waits for how its answer begins
+        self._unended = b""  # the line ends that the last event of the stream lacks
         self._passing = bool(job.mute and not job.beside)
         self._sidecar = job.sidecar if job.beside else b""
         self._known = self._strange = False
@@ -58,6 +62,8 @@ class Records(Body):
         if event is None:
             return self._overtake(raw)
         payload = event.payload.strip()
+        if _NAMED_ERROR.search(event.prefix):
+            return self._upstream_error(raw)
         if payload == DONE:
             return self._end() + self._flush(raw)
         try:
@@ -67,8 +73,6 @@ class Records(Body):
                 return self._overtake(raw)
             msg = f"an event's data is no JSON: {payload[:80]!r}"
             raise ContentError(msg) from None
-        if b"event: error" in event.prefix or b"event:error" in event.prefix:
-            return self._upstream_error(raw)
         if not isinstance(doc, dict):
             return self._flush(raw)
         return self._document(Record(raw, event, doc))
@@ -76,6 +80,8 @@ class Records(Body):
     def _document(self, record: Record) -> bytes:
         doc = record.doc
         self._recognize(doc)
+        if "aigc" in doc:
+            self._sidecar = b""
         before: list[Piece] = []
         parts = list(self.job.dialect.events(doc))
         wholes = {part.slot: part for part in parts if isinstance(part, Text) and part.whole}
@@ -86,20 +92,24 @@ class Records(Body):
                 before += self._close_all()
             elif self.job.mute:
                 continue
+            elif isinstance(part, Shift) or (isinstance(part, Text) and part.whole):
+                self._slot(part.slot)
+                self._late.append((record, part))
             elif isinstance(part, Text):
                 self._text(record, part)
-            elif isinstance(part, Shift):
-                self._shift(record, part)
             elif isinstance(part, Tool):
-                self._slot(part.slot).tool = True
+                self._tool(self._slot(part.slot))
             elif isinstance(part, Finish):
                 before += self._finish(record, part.slot, parts, wholes)
         if self._sidecar and any(isinstance(part, Text | Finish) for part in parts):
             record.insert_member("aigc", self._sidecar)
             self._sidecar = b""
         self._held += [*before, record.piece]
-        if any(slot.holding for slot in self._slots.values()) and len(self._held) < _HELD:
-            return b""
+        if any(slot.holding for slot in self._slots.values()):
+            if len(self._held) < _HELD:
+                return b""
+            for slot in self._slots.values():
+                self._insert(slot.settle() if slot.holding else ())
         return self._flush()
 
     def _recognize(self, doc: Doc) -> None:
@@ -119,17 +129,27 @@ class Records(Body):
             slot = self._slots[index] = Slot(self.job.plan, self.job.limits.answer)
         return slot
 
+    def _tool(self, slot: Slot) -> None:
+        """What follows is not for people: nothing is waited for any more."""
+        slot.tool = True
+        if slot.holding:
+            self._insert(slot.settle())
+
     def _text(self, record: Record, part: Text) -> None:
         slot = self._slot(part.slot)
-        if part.whole:
-            self._insert(slot.repeat((record, part), part.text))
-        elif part.text:
+        if part.text:
             slot.last = record
             self._insert(slot.feed((record, part), part.text))
 
-    def _shift(self, record: Record, part: Shift) -> None:
-        given = self._slot(part.slot).given
-        record.move_offsets(part, [moved(value, given, end=part.end) for value in part.values])
+    def _catch_up(self) -> None:
+        """What repeats an answer or points into it follows, once it is known how the answer begins."""
+        late, self._late = self._late, []
+        for record, part in late:
+            slot = self._slots[part.slot]
+            if isinstance(part, Text):
+                self._insert(slot.repeat((record, part), part.text))
+            else:
+                record.move_offsets(part, [moved(value, slot.given, end=part.end) for value in part.values])
 
     def _insert(self, insertions: Iterable[Insertion]) -> None:
         for insertion in insertions:
@@ -164,25 +184,36 @@ class Records(Body):
             return []
         return [self._injected(slot, index, words)]
 
-    def _injected(self, slot: Slot, index: int, words: str) -> Piece:
+    def _injected(self, slot: Slot, index: int, words: str, sidecar: bytes = b"") -> Piece:
         like = slot.last
         doc, event = (like.doc, like.event) if isinstance(like, Record) else (like, _LIKE)
-        chunk = event.write(self.job.dialect.chunk(doc, index, words))
+        chunk = self.job.dialect.chunk(doc, index, words)
+        if sidecar:
+            chunk = b'{"aigc":%s,%s' % (sidecar, chunk[1:])
         piece = Piece(b"")
-        piece.add(0, chunk)
+        piece.add(0, event.write(chunk))
         return piece
 
     def _close_all(self, failed: str = "") -> list[Piece]:
-        return [piece for index in list(self._slots) for piece in self._close_slot(index, None, failed)]
+        """End all answers, with no event at hand that ends them."""
+        pieces = [piece for index in list(self._slots) for piece in self._close_slot(index, None, failed)]
+        for index, slot in self._slots.items():
+            if self._sidecar and slot.last is not None:
+                pieces.append(self._injected(slot, index, "", self._sidecar))
+                self._sidecar = b""
+        return pieces
 
     # What stands between and after the records.
 
     def _overtake(self, raw: bytes) -> bytes:
         """A comment or heartbeat passes at once, also ahead of events that are held; the account
-        says that it stood behind them."""
+        says that it stood behind them. Line ends alone may belong to the event before them."""
         if not self._held:
             self.output.passed(len(raw))
             return raw
+        if not raw.strip(b"\r\n"):
+            self._held.append(Piece(raw))
+            return b""
         ahead, ghost = Piece(b""), Piece(raw)
         ahead.add(0, raw)
         ghost.add(0, b"", removed=raw)
@@ -190,6 +221,8 @@ class Records(Body):
         return self.output.write([ahead])
 
     def _flush(self, raw: bytes = b"") -> bytes:
+        if self._late:
+            self._catch_up()
         if not self._held:
             self.output.passed(len(raw))
             return raw
@@ -197,7 +230,12 @@ class Records(Body):
         return self.output.write([*held, Piece(raw)] if raw else held)
 
     def _end(self, *, clean: bool = True) -> bytes:
-        self._held += self._close_all("" if clean else BROKEN_OFF)
+        last = self._close_all("" if clean else BROKEN_OFF)
+        if last and self._unended:
+            ends = Piece(b"")
+            ends.add(0, self._unended)
+            self._held.append(ends)
+        self._held += last
         return self._flush()
 
     def _upstream_error(self, raw: bytes) -> bytes:
@@ -219,7 +257,8 @@ class Records(Body):
         self.failure = reason
         self._passing = True
         slots = self._slots.values()
-        marked = bool(slots) and all(slot.marked for slot in slots)
+        beside = bool(self.job.mute) and self.job.beside and not self._sidecar
+        marked = beside or (bool(slots) and all(slot.marked for slot in slots))
         if self.job.on_failure == "block" and not marked:
             self.broken = True
             self._held.clear()

@@ -48,7 +48,7 @@ class JsonBody(Body):
             self._fail(BROKEN_OFF)
             return self._release()
         if not data:
-            self._slots = ()
+            self.reason = "no body"
             return b""
         piece = Piece(data)
         try:
@@ -81,7 +81,7 @@ class JsonBody(Body):
         sidecar = self.job.sidecar if self.job.beside else b""
         if "JSON answer" in [slot.reason for slot in self._slots]:
             sidecar = sidecar or self.json_answer()
-        if sidecar:
+        if sidecar and "aigc" not in doc:
             source.insert_member("aigc", sidecar)
 
     def _answer(self, source: Source, one: _One, count: int) -> SlotOutcome:

@@ -57,7 +57,8 @@ class OpenAIChat:
                 msg = f"unknown shape: choices[{at}] has no message"
                 raise ContentError(msg)
             slot = slot_of(choice, at)
-            yield from self._message(choice, message, ("choices", at, "message"), slot)
+            yield from self._message(message, ("choices", at, "message"), slot)
+            yield from self._filtered(choice, ("choices", at), slot)
             if choice.get("finish_reason") in TOOL_FINISH:
                 yield Tool(slot)
 
@@ -90,7 +91,10 @@ class OpenAIChat:
             or choice.get("finish_reason") is not None
             or "message" in choice
             or "content_filter_offsets" in choice
-            or (len(delta) > 1 and not (delta.keys() <= _QUIET and delta.get("role") != "tool"))
+            or not (
+                (len(delta) == 1 and "content" in delta)
+                or (delta.keys() <= _QUIET and delta.get("role") != "tool")
+            )
         ):
             return None
         text = delta.get("content")
@@ -111,7 +115,8 @@ class OpenAIChat:
         slot, path = slot_of(choice, at), ("choices", at)
         delta = choice.get("delta")
         if isinstance(delta, dict) and delta.get("role") != "tool":
-            yield from self._message(choice, delta, (*path, "delta"), slot)
+            yield from self._message(delta, (*path, "delta"), slot)
+        yield from self._filtered(choice, path, slot)
         if finished(choice):
             if choice["finish_reason"] in TOOL_FINISH:
                 yield Tool(slot)
@@ -121,15 +126,18 @@ class OpenAIChat:
             for where, text in texts(message.get("content"), (*path, "message", "content")):
                 yield Text(slot, where, text, whole=True)
 
-    def _message(self, choice: Doc, message: Doc, path: Path, slot: int) -> Iterator[Part]:
+    def _message(self, message: Doc, path: Path, slot: int) -> Iterator[Part]:
         for where, text in texts(message.get("content"), (*path, "content")):
             yield Text(slot, where, text)
         if message.get("tool_calls") or _called(message.get("function_call")):
             yield Tool(slot)
         yield from _citations(message.get("annotations"), (*path, "annotations"), slot)
+
+    def _filtered(self, choice: Doc, path: Path, slot: int) -> Iterator[Part]:
+        """Azure's asynchronous filter says behind the text which part of it it has seen."""
         offsets = choice.get("content_filter_offsets")
         if isinstance(offsets, dict):
-            yield from _offsets(offsets, (*path[:-1], "content_filter_offsets"), slot, _AZURE_OFFSETS)
+            yield from _offsets(offsets, (*path, "content_filter_offsets"), slot, _AZURE_OFFSETS)
 
 
 def texts(content: Any, path: Path) -> list[tuple[Path, str]]:

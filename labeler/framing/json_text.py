@@ -70,14 +70,22 @@ def find_string(data: bytes, path: Path, value: str) -> tuple[int, int]:
     key = path[-1]
     if isinstance(key, str):
         found = _members(data, b'"%s"' % inner(key))
-        if len(found) == 1:
-            start, end = found[0]
-            if data.find(b"\\u00", 0, start) < 0 and data.find(b"\\u00", end) < 0:
-                return start, end
-        found = [place for place in found if loads(data[place[0] : place[1]]) == value]
-        if len(found) == 1:
-            return found[0]
+        if found and not _hidden(data, found):
+            if len(found) > 1:
+                found = [place for place in found if loads(data[place[0] : place[1]]) == value]
+            if len(found) == 1:
+                return found[0]
     return span(data, path)
+
+
+def _hidden(data: bytes, found: list[tuple[int, int]]) -> bool:
+    """Whether a name outside the values found could be spelled with escapes."""
+    at = 0
+    for start, end in found:
+        if data.find(b"\\u00", at, start) >= 0:
+            return True
+        at = end
+    return data.find(b"\\u00", at) >= 0
 
 
 def _members(data: bytes, name: bytes) -> list[tuple[int, int]]:

@@ -23,8 +23,8 @@ _BRACKETS = {
     "《": "》",
 }
 _SPACES = re.compile(r"\s*")
-_JSON_START = re.compile(r'\s*(?:\{\s*["}]|\[\s*(?:[\[{"\]\d-]|true|false|null))')
-_JSON_PREFIX = re.compile(r"\s*(?:\{\s*|\[\s*(?:t|tr|tru|f|fa|fal|fals|n|nu|nul)?)?\Z")
+_JSON_START = re.compile(r'\s*(?:\{\s*(?:["}]|\Z)|\[\s*(?:[\[{"\]\d-]|true|false|null))')
+_JSON_PREFIX = re.compile(r"\s*(?:\[\s*(?:t|tr|tru|f|fa|fal|fals|n|nu|nul)?)?\Z")
 
 
 class Opening(NamedTuple):
@@ -129,5 +129,11 @@ def is_json(text: str) -> bool:
     try:
         orjson.loads(text)
     except orjson.JSONDecodeError:
-        return False
+        whole = _without_halves(text)
+        return whole != text and is_json(whole)
     return True
+
+
+def _without_halves(text: str) -> str:
+    """The text with surrogate pairs that came in two pieces put together; other halves become U+FFFD."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -52,7 +52,8 @@ class Slot:
         """For the caller: the last record that carried text of this slot."""
         self._limit = limit
         self._pending: list[Piece] = []
-        self._reasoned = False
+        self._waiting = 0
+        self._fed = self._reasoned = False
         self._ending = Ending()
         self.run = self._ending.add
         """Takes a piece without a look at its start; only in state OPEN."""
@@ -69,7 +70,7 @@ class Slot:
     @property
     def fresh(self) -> bool:
         """True while no text has come in pieces."""
-        return self.state == HEAD and not self._pending
+        return self.state == HEAD and not self._fed
 
     @property
     def given(self) -> list[tuple[int, str]]:
@@ -92,11 +93,23 @@ class Slot:
             return []
         if self.state == CLOSED:
             return self._reopen(text)
+        self._fed = True
         piece = Piece(handle, text)
         if self.state == THINKING:
             return self._think([piece])
         self._pending.append(piece)
-        return self._decide(final=False)
+        self._waiting += len(text)
+        return self.settle() if self._waiting > _HELD else self._decide(final=False)
+
+    def settle(self) -> list[Insertion]:
+        """Decide with what is there: the caller holds back no more. White space alone decides nothing,
+        and is let go."""
+        given = self._decide(final=True)
+        if self.state == HEAD:
+            self._length += sum(len(piece.text) - piece.skip for piece in self._pending)
+            self._pending.clear()
+            self._waiting = 0
+        return given
 
     def close(self, *, failed: str = "") -> tuple[list[Insertion], str]:
         """End the answer: insertions into what was held, and the words to append to it.
@@ -105,7 +118,7 @@ class Slot:
         """
         if self.state == CLOSED:
             return [], ""
-        given = self._decide(final=True) if self.state == HEAD else []
+        given = self.settle() if self.state == HEAD else []
         if self.state in (HEAD, THINKING):
             self.reason = failed or ("tool call" if self.tool else "no text")
             return given, ""
@@ -162,8 +175,7 @@ class Slot:
         return []
 
     def _decide(self, *, final: bool) -> list[Insertion]:
-        head = "".join(piece.text[piece.skip :] for piece in self._pending)
-        final = final or len(head) > _HELD
+        head = "".join([piece.text[piece.skip :] for piece in self._pending])
         begun = opening(head, self.plan.opening, final=final, reasoned=self._reasoned)
         if begun is None or begun.kind == "empty":
             return []
