@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
@@ -12,8 +13,8 @@ from labeler.framing import json_text
 from labeler.framing.sse import BOM
 from labeler.labels.history import own_marks
 
-_SIGNATURES = ("content-digest", "digest", "content-md5", "signature", "x-amz-content-sha256")
-_SIGNED_SCHEMES = ("aws4-", "tc3-", "hmac", "signature")
+_SIGNATURES = ("content-digest", "repr-digest", "digest", "content-md5", "signature")
+_SIGNED_SCHEME = re.compile(r"\S*(?:hmac|signature|aws4)", re.IGNORECASE)
 
 
 class Request(NamedTuple):
@@ -87,9 +88,9 @@ def _read(body: bytes, payload: bytes) -> Any:
 
 def signed(headers: Mapping[str, str]) -> bool:
     """True where the body is covered by a signature or digest, so that it must not change."""
-    if any(name in headers for name in _SIGNATURES):
+    if any(name in _SIGNATURES or name.endswith("-content-sha256") for name in headers):
         return True
-    return headers.get("authorization", "").lower().startswith(_SIGNED_SCHEMES)
+    return _SIGNED_SCHEME.match(headers.get("authorization", "")) is not None
 
 
 def _unreadable(headers: Mapping[str, str]) -> str:

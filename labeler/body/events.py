@@ -152,17 +152,15 @@ class EventBody(Records):
 
     def _slowly(self, data: bytes) -> bytes:
         out: list[bytes] = []
+        records = self._splitter.feed(data)
+        raw = b""
         try:
-            records = self._splitter.feed(data)
-        except ContentError as error:
-            return self._failed(str(error), self._splitter.close())
-        for at, raw in enumerate(records):
-            try:
+            for raw in records:
                 out.append(self._record(raw))
-            except ContentError as error:
-                rest = b"".join(records[at:]) + self._splitter.close()
-                out.append(self._failed(str(error), rest))
-                break
+                raw = b""
+        except ContentError as error:
+            records.close()
+            out.append(self._failed(str(error), raw + self._splitter.close()))
         return b"".join(out)
 
 

@@ -45,10 +45,11 @@ class Records(Body):
         super().__init__(job)
         self._slots: dict[int, Slot] = {}
         self._held: list[Piece] = []
-        self._late: list[tuple[Record, Text | Shift]] = []  # what waits for how its answer begins
+        self._late: list[tuple[Record, Text | Shift, bool]] = []  # what waits for how its answer begins
         self._unended = b""  # the line ends that the last event of the stream lacks
         self._passing = bool(job.mute and not job.beside)
         self._sidecar = job.sidecar if job.beside else b""
+        self._beside = False  # the stream has an `aigc` object
         self._known = self._strange = False
 
     def slots(self) -> tuple[SlotOutcome, ...]:
@@ -81,7 +82,7 @@ class Records(Body):
         doc = record.doc
         self._recognize(doc)
         if "aigc" in doc:
-            self._sidecar = b""
+            self._beside, self._sidecar = True, b""
         before: list[Piece] = []
         parts = list(self.job.dialect.events(doc))
         wholes = {part.slot: part for part in parts if isinstance(part, Text) and part.whole}
@@ -93,8 +94,7 @@ class Records(Body):
             elif self.job.mute:
                 continue
             elif isinstance(part, Shift) or (isinstance(part, Text) and part.whole):
-                self._slot(part.slot)
-                self._late.append((record, part))
+                self._late.append((record, part, self._slot(part.slot).state == CLOSED))
             elif isinstance(part, Text):
                 self._text(record, part)
             elif isinstance(part, Tool):
@@ -103,7 +103,7 @@ class Records(Body):
                 before += self._finish(record, part.slot, parts, wholes)
         if self._sidecar and any(isinstance(part, Text | Finish) for part in parts):
             record.insert_member("aigc", self._sidecar)
-            self._sidecar = b""
+            self._beside, self._sidecar = True, b""
         self._held += [*before, record.piece]
         if any(slot.holding for slot in self._slots.values()):
             if len(self._held) < _HELD:
@@ -144,10 +144,10 @@ class Records(Body):
     def _catch_up(self) -> None:
         """What repeats an answer or points into it follows, once it is known how the answer begins."""
         late, self._late = self._late, []
-        for record, part in late:
+        for record, part, ended in late:
             slot = self._slots[part.slot]
             if isinstance(part, Text):
-                self._insert(slot.repeat((record, part), part.text))
+                self._insert(slot.repeat((record, part), part.text, ended=ended))
             else:
                 record.move_offsets(part, [moved(value, slot.given, end=part.end) for value in part.values])
 
@@ -174,7 +174,7 @@ class Records(Body):
             return []
         insertions, words = slot.close(failed=failed)
         self._insert(insertions)
-        if slot.reason == "JSON answer" and not failed:
+        if slot.reason == "JSON answer" and not failed and not self._beside:
             self._sidecar = self._sidecar or self.json_answer()
         if not words:
             return []
@@ -200,7 +200,7 @@ class Records(Body):
         for index, slot in self._slots.items():
             if self._sidecar and slot.last is not None:
                 pieces.append(self._injected(slot, index, "", self._sidecar))
-                self._sidecar = b""
+                self._beside, self._sidecar = True, b""
         return pieces
 
     # What stands between and after the records.
@@ -257,7 +257,7 @@ class Records(Body):
         self.failure = reason
         self._passing = True
         slots = self._slots.values()
-        beside = bool(self.job.mute) and self.job.beside and not self._sidecar
+        beside = bool(self.job.mute) and self._beside
         marked = beside or (bool(slots) and all(slot.marked for slot in slots))
         if self.job.on_failure == "block" and not marked:
             self.broken = True

@@ -66,6 +66,9 @@ class TextBody(Body):
 
     def _check(self) -> None:
         try:
+            if self._encoded("A") != b"A":
+                msg = f"the charset {self._charset} is none in which ASCII stands for itself"
+                raise ContentError(msg)
             for stamp in self.job.plan.said:
                 self._encoded(stamp.words)
         except ContentError as error:
@@ -110,7 +113,7 @@ class TextBody(Body):
     def _encoded(self, words: str) -> bytes:
         try:
             return words.encode(self._charset)
-        except UnicodeEncodeError:
+        except (UnicodeEncodeError, LookupError):
             msg = f"the label cannot be written in {self._charset}"
             raise ContentError(msg) from None
 

@@ -168,14 +168,18 @@ def structured(doc: Doc) -> str:
         return "structured output"
     if not _STRUCTURED.isdisjoint(doc) and any(doc.get(name) for name in _STRUCTURED):
         return "structured output"
-    choice = doc.get("tool_choice")
-    if (
-        isinstance(choice, dict)
-        or choice in ("required", "any")
-        or isinstance(doc.get("function_call"), dict)
-    ):
+    if _forced(doc.get("tool_choice")) or isinstance(doc.get("function_call"), dict):
         return "forced tool call"
     return ""
+
+
+def _forced(choice: Any) -> bool:
+    if not isinstance(choice, dict):
+        return choice in ("required", "any")
+    allowed = choice.get("allowed_tools")
+    if isinstance(allowed, dict):
+        return allowed.get("mode") == "required"
+    return choice.get("type") not in ("auto", "none", "allowed_tools")
 
 
 def slot_of(choice: Doc, at: int) -> int:

@@ -7,6 +7,7 @@ joining the records gives the input. LF, CR and CRLF may be mixed within one str
 from __future__ import annotations
 
 import re
+from collections.abc import Generator
 from typing import NamedTuple
 
 from labeler.errors import ContentError
@@ -27,32 +28,32 @@ class Splitter:
         self.rest = bytearray()
         """What waits for the end of its record."""
 
-    def feed(self, data: bytes) -> list[bytes]:
+    def feed(self, data: bytes) -> Generator[bytes]:
         """The records that `data` completes; line ends between two records are one of their own.
 
-        Raises ContentError where one record passes the limit.
+        What is not iterated over stays in `rest`. Raises ContentError where a record passes the limit.
         """
-        records: list[bytes] = []
-        seen = len(self.rest)
+        search = max(0, len(self.rest) - 3)
         self.rest += data
         start = 0
-        search = max(0, seen - 3)
-        while True:
-            if blank := _BLANK.match(self.rest, start):
-                # A lone line end between records is a heartbeat, or the LF of a CRLF whose CR
-                # has already ended the record: it must not wait for the next one.
-                records.append(bytes(blank.group()))
-                start = blank.end()
-            end = _END.search(self.rest, max(start, search))
-            if end is None:
-                break
-            records.append(bytes(self.rest[start : end.end()]))
-            start = end.end()
-        del self.rest[:start]
-        if len(self.rest) > self._limit:
-            msg = f"one event is longer than {self._limit} bytes (limits.record)"
-            raise ContentError(msg)
-        return records
+        try:
+            while True:
+                if blank := _BLANK.match(self.rest, start):
+                    # A lone line end between records is a heartbeat, or the LF of a CRLF whose CR
+                    # has already ended the record: it must not wait for the next one.
+                    start = blank.end()
+                    yield bytes(blank.group())
+                end = _END.search(self.rest, max(start, search))
+                if (end.end() if end else len(self.rest)) - start > self._limit:
+                    msg = f"one event is longer than {self._limit} bytes (limits.record)"
+                    raise ContentError(msg)
+                if end is None:
+                    return
+                record = bytes(self.rest[start : end.end()])
+                start = end.end()
+                yield record
+        finally:
+            del self.rest[:start]
 
     def close(self) -> bytes:
         """What is left when the stream ends: a last record without its empty line."""

@@ -6,57 +6,15 @@ from __future__ import annotations
 import html
 import re
 
+from labeler.labels.markdown import Blocks
 from labeler.labels.plan import GAP
 from labeler.values import Stamp
 
 _FOLD = 8192
 _TAIL = 8192
-_FENCE = re.compile(r"(?P<mark>`{3,}(?=[^`]*$)|~{3,})")
-_MARKERS = re.compile(r" *(?:(?:[-*+]|\d{1,9}[.)]) +)+")
+_ENCLOSING = re.compile(r"<(?:[!?]|script|pre|style|textarea)", re.IGNORECASE)
 _PAGE = re.compile(r"\s*<(?:!doctype\s+html|html)\b", re.IGNORECASE)
 _BODY_END = re.compile(r"</body\s*>\s*</html\s*>\s*\Z", re.IGNORECASE)
-
-
-class Fences:
-    """Follows the fenced code blocks of a Markdown text (CommonMark, 4.5), line by line.
-
-    `open` is the line that would close the open block, "" where none is open. A block within a
-    list item ends with that item; one within a quotation ends at the next empty line anyway.
-    """
-
-    def __init__(self) -> None:
-        self.open = ""
-        self._item = 0  # the indent of the list item that the block stands in
-        self._items: list[int] = []  # content indents of the list items that are open
-
-    def line(self, line: str) -> None:
-        """Read one line, without its end."""
-        if line.isspace() or not line:
-            return
-        line = line.expandtabs(4)
-        indent = len(line) - len(line.lstrip(" "))
-        if self.open:
-            if indent >= self._item:
-                self._inside(line.strip(), indent)
-                return
-            self.open = ""
-        self._outside(line, indent)
-
-    def _inside(self, run: str, indent: int) -> None:
-        mark = self.open.strip()
-        if indent - self._item < 4 and len(run) >= len(mark) and run == mark[0] * len(run):
-            self.open = ""
-
-    def _outside(self, line: str, indent: int) -> None:
-        while self._items and indent < self._items[-1]:
-            self._items.pop()
-        if marker := _MARKERS.match(line):
-            indent = marker.end()
-            self._items.append(indent)
-        item = self._items[-1] if self._items else 0
-        if indent - item < 4 and (fence := _FENCE.match(line, indent)):
-            self._item = item
-            self.open = " " * indent + fence["mark"]
 
 
 class Ending:
@@ -67,7 +25,7 @@ class Ending:
         self._size = 0
         self._tail = ""
         self._line = ""
-        self._fences = Fences()
+        self._blocks = Blocks()
 
     def add(self, text: str) -> None:
         """Take the next piece."""
@@ -85,7 +43,7 @@ class Ending:
         if len(self._line) > _TAIL:
             self._line = self._line[:_TAIL]  # no fence is that long: its start decides
         for line in lines:
-            self._fences.line(line)
+            self._blocks.line(line)
 
     def closing(self, stamps: tuple[Stamp, ...]) -> str:
         """The words to append so that all of `stamps` stand after the text; "" where they do."""
@@ -94,10 +52,10 @@ class Ending:
         if not missing:
             return ""
         words = "".join([GAP + stamp.words for stamp in missing])
-        self._fences.line(self._line)
-        if not self._fences.open:
+        self._blocks.line(self._line)
+        if not self._blocks.open:
             return words
-        return ("" if self._tail.endswith("\n") else "\n") + self._fences.open + words
+        return ("" if self._tail.endswith("\n") else "\n") + self._blocks.open + words
 
 
 def unsaid(text: str, stamps: tuple[Stamp, ...]) -> tuple[Stamp, ...]:
@@ -127,19 +85,19 @@ def closing(text: str, stamps: tuple[Stamp, ...], start: int = 0) -> tuple[int, 
     if not missing:
         return len(text), ""
     words = "".join([GAP + stamp.words for stamp in missing])
-    fence = _open_fence(text) if "`" in text or "~" in text else ""
-    if not fence:
+    closer = _closer(text) if "`" in text or "~" in text or "<" in text else ""
+    if not closer:
         return len(text), words
-    return len(text), ("" if text.endswith("\n") else "\n") + fence + words
+    return len(text), ("" if text.endswith("\n") else "\n") + closer + words
 
 
-def _open_fence(text: str) -> str:
-    if "```" not in text and "~~~" not in text:
+def _closer(text: str) -> str:
+    if "```" not in text and "~~~" not in text and not _ENCLOSING.search(text):
         return ""
-    fences = Fences()
+    blocks = Blocks()
     for line in text.split("\n"):
-        fences.line(line)
-    return fences.open
+        blocks.line(line)
+    return blocks.open
 
 
 def _paragraphs(before: str, stamps: tuple[Stamp, ...]) -> str:

@@ -128,12 +128,13 @@ class Slot:
         self.state = CLOSED
         return given, words
 
-    def repeat(self, handle: Any, text: str) -> list[Insertion]:
-        """The insertions for a copy of the whole text so far (a snapshot beside the deltas)."""
+    def repeat(self, handle: Any, text: str, *, ended: bool) -> list[Insertion]:
+        """The insertions for a copy of the whole text so far (a snapshot beside the deltas), which had
+        `ended` there or not."""
         if self.fresh:
             return self._snapshot(handle, text)
         given = [Insertion(handle, at, words) for at, words in self.given if at <= len(text)]
-        if self._foot and self.state == CLOSED:
+        if self._foot and ended:
             given.append(Insertion(handle, len(text), self._foot))
         return given
 
