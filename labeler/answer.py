@@ -12,6 +12,7 @@ from labeler.body import Body, EventBody, Job, JsonBody, TextBody
 from labeler.dialects import Dialect
 from labeler.errors import ContentError, LabelerError
 from labeler.framing.coding import IDENTITY, KNOWN, Decoder
+from labeler.framing.sniff import BLANK, kind_of
 from labeler.headers import RawHeaders, blocked, relabelled
 from labeler.labels.header import labeler_field
 from labeler.labels.plan import Plan, plan
@@ -20,8 +21,6 @@ from labeler.values import Exchange, Outcome, State, Verdict
 
 Step = tuple[Start | None, bytes]
 _NEITHER = "the body is neither JSON nor an event stream"
-_BLANK = b" \r\n\t\xef\xbb\xbf"
-_EVENT_STARTS = (b"data:", b"event:", b":", b"id:", b"retry:")
 
 
 class Answer:
@@ -66,6 +65,16 @@ class Answer:
         the upstream goes on with."""
         return self._over and not self._setting.observe
 
+    @property
+    def started(self) -> bool:
+        """True once the start has left."""
+        return self._sent or self._setting.observe
+
+    @property
+    def changes(self) -> bool:
+        """True where the body is not the upstream's any more."""
+        return not (self._passing or self._setting.observe)
+
     def begin(self, status: int, headers: RawHeaders) -> Step:
         """Take the response's start."""
         return self._watched(self._begin(status, headers), Start(status, headers), b"")
@@ -99,7 +108,9 @@ class Answer:
         slots = body.slots() if body else ()
         failure = self._failure or (body.failure if body else "")
         state, reason = summary(slots, failure, self._reason or (body.reason if body else ""))
-        return ("failed" if self.broken or (failure and self._over) else state), reason
+        if self.broken or (failure and self._over):
+            return "failed", reason
+        return ("degraded" if body and body.degraded else state), reason
 
     def outcome(self) -> Outcome:
         """What was done to this response, and why; ask at its end."""
@@ -131,7 +142,8 @@ class Answer:
         if self._mute and self._verdict.structured == "block":
             return self._fail(f"{self._mute}, and the policy says `structured: block`")
         fields = {name.lower(): value for name, value in headers}
-        coding = fields.get(b"content-encoding", b"").decode("latin-1").strip().lower()
+        coding = ", ".join([v.decode("latin-1") for n, v in headers if n.lower() == b"content-encoding"])
+        coding = coding.strip().lower()
         if coding in KNOWN:
             self._decoder = Decoder(coding)
             self._notes.append(f"content-encoding: {coding} decoded")
@@ -189,19 +201,32 @@ class Answer:
     def _feed(self, data: bytes) -> Step:
         if self._over or self._passing:
             return None, b"" if self._over else data
-        if self._decoder is not None:
-            if not self._sent:
-                self._given.append(data)
-            try:
-                data = self._decoder.feed(data)
-            except ContentError as error:
-                return self._fail(str(error))
-        return self._sniff(data) if self._body is None else self._emit(self._body.feed(data))
+        if self._decoder is None:
+            return self._take_in(data)
+        if not self._sent:
+            self._given.append(data)
+        start, out = None, []
+        try:
+            for piece in self._decoder.feed(data):
+                begun, given = self._take_in(piece)
+                start = start or begun
+                out.append(given)
+                if self._over or self._passing or self.broken:
+                    break
+        except ContentError as error:
+            begun, given = self._fail(str(error))
+            return start or begun, b"".join([*out, given])
+        return start, b"".join(out)
+
+    def _take_in(self, data: bytes) -> Step:
+        if self._body is not None:
+            return self._emit(self._body.feed(data))
+        return self._sniff(data) if data else (None, b"")
 
     def _sniff(self, data: bytes) -> Step:
         """Tell by its first bytes what a body is whose media type does not say it."""
         data, self._sniffed = self._sniffed + data, b""
-        kind = _kind(data.lstrip(_BLANK), blank="json" if "json" in self._media else None)
+        kind = kind_of(data, blank="json" if "json" in self._media else None)
         if kind is None:
             self._sniffed = data
             return None, b""
@@ -228,7 +253,7 @@ class Answer:
 
     def _empty(self) -> Step:
         """No byte came that would have told what this body is."""
-        if self._sniffed.strip(_BLANK):
+        if self._sniffed.strip(BLANK):
             return self._fail(_NEITHER, self._sniffed)
         self._reason = "no body"
         return self._pass(self._send("skipped", self._reason), self._sniffed)
@@ -287,15 +312,3 @@ class Answer:
         cors = "origin" in exchange.headers
         headers = relabelled(self._start.headers, added, changed=changed, length=length, cors=cors)
         return Start(self._start.status, headers)
-
-
-def _kind(head: bytes, *, blank: str | None) -> str | None:
-    """What a body is that begins so (`json`, `events`, "" for neither); None while it cannot be told,
-    `blank` where only white space has come."""
-    if not head:
-        return blank
-    if head.startswith((b"{", b"[")):
-        return "json"
-    if head.startswith(_EVENT_STARTS):
-        return "events"
-    return None if any(start.startswith(head) for start in _EVENT_STARTS) else ""

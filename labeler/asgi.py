@@ -12,7 +12,7 @@ from labeler.answer import Answer
 from labeler.dialects import DIALECTS
 from labeler.engine import Claim, Labeler
 from labeler.errors import BlockedError, ContentError, PolicyError, Problem
-from labeler.headers import blocked, with_length
+from labeler.headers import blocked, relabelled, with_length
 from labeler.request import Request, unread
 from labeler.response import Start
 from labeler.values import Exchange, Outcome, State
@@ -144,8 +144,10 @@ class Responder:
                 await self._last(answer, message)
             elif not self._over:
                 body = message.get("body", b"")
+                if type(body) is not bytes:
+                    body = bytes(body)  # Starlette passes a memoryview on
                 start, data = answer.feed(body)
-                if data is body and data and start is None and not answer.broken:
+                if data is body and start is None and (data or answer.started) and not answer.broken:
                     await self._send(message)
                 elif start is not None or data or answer.broken:
                     await self._out(answer, start, data, more=True)
@@ -154,6 +156,8 @@ class Responder:
         elif kind in _EXTENSIONS:
             msg = f"the app sent {kind}, which was not offered: its bytes cannot be labelled"
             raise ContentError(msg)
+        elif kind == "http.response.trailers" and answer is not None and answer.changes:
+            await self._send({**message, "headers": relabelled(list(message["headers"]), [], changed=True)})
         else:
             await self._send(message)
 
@@ -177,7 +181,7 @@ class Responder:
     async def _last(self, answer: Answer, message: Message) -> None:
         if self._over:
             return
-        start, data = answer.feed(message.get("body", b""))
+        start, data = answer.feed(bytes(message.get("body", b"")))
         if not answer.broken:
             late, rest = answer.close()
             start, data = start or late, data + rest
@@ -231,8 +235,9 @@ class Responder:
         self._labeler.end(self._answer)
 
 
-_SHORTCUTS = frozenset({b"range", b"if-range", b"accept-encoding"})
-"""By which a client could have a part of the answer, or one that cannot be read, and so no label."""
+_SHORTCUTS = frozenset({b"range", b"if-range", b"if-none-match", b"if-modified-since", b"accept-encoding"})
+"""By which a client could have a part of the answer, an old copy, or one that cannot be read, and so no
+label."""
 
 
 def _without_shortcuts(scope: Scope, *, observe: bool) -> Scope:
@@ -262,7 +267,7 @@ def _wishes(said: Any) -> tuple[tuple[str, ...] | None, bool]:
     if not said:
         return None, False
     if not isinstance(said, Mapping) or not said.keys() <= {"scenarios", "human"}:
-        problem = f"{said!r} is none of {{'scenarios': [...]}} and {{'human': True}}"
+        problem = "it is none of {'scenarios': [...]} and {'human': True}"
         raise _wrong_wish(problem)
     scenarios, human = said.get("scenarios"), said.get("human", False)
     if isinstance(scenarios, str):

@@ -263,6 +263,9 @@ class Labeler:
         return Claim(path, dialect, rule.scenarios, rule.unread, rule.exempt)
 
     def _exchange(self, about: About, read: Request | None = None) -> Exchange:
+        if unknown := about.keys() - About.__annotations__.keys():
+            msg = f"unknown argument {', '.join(sorted(unknown))}; known: {', '.join(About.__annotations__)}"
+            raise TypeError(msg)
         question = about.get("question", ())
         messages = (question,) if isinstance(question, str) else tuple(question)
         named = about.get("scenarios")
@@ -274,7 +277,7 @@ class Labeler:
             messages=messages or (read.asked.messages if read else ()),
             named=None if named is None else tuple(named),
             human=about.get("human", False),
-            unread=read.unread if read else "",
+            unread=read.unread if read and not messages else "",
             number=self.number(),
         )
 

@@ -42,7 +42,7 @@ def read_request(
         fields = dict(parse_qsl(query.decode("utf-8", "replace")))
         return Request(dialect.asked(fields), body)
     payload = body.removeprefix(BOM)
-    doc = _read(body, payload)
+    doc, utf8 = _read(body, payload)
     if not isinstance(doc, dict):
         reason = _unreadable(headers)
         if dialect.name == "text" and not reason and (asked := _words(dialect, payload, doc)):
@@ -54,7 +54,7 @@ def read_request(
         return Request(asked, body)
     if signed(headers):
         return Request(asked, body, notes=("history: signed",))
-    if not payload.lstrip().startswith(b"{"):
+    if not utf8:
         return Request(asked, body, notes=("history: not in UTF-8",))
     lead = body[: len(body) - len(payload)]
     return Request(asked, lead + _without(payload, found), notes=("history: marks taken out",))
@@ -70,20 +70,21 @@ def _words(dialect: Dialect, payload: bytes, doc: Any) -> Asked | None:
     return asked if asked.messages else Asked(messages=(text,))
 
 
-def _read(body: bytes, payload: bytes) -> Any:
-    """The document in a body, in any encoding in which a server may read it; None where it is none.
+def _read(body: bytes, payload: bytes) -> tuple[Any, bool]:
+    """The document in a body, None where it is none, and whether it is in UTF-8; a server may read
+    other encodings too.
 
     Its headers are not asked: an app that ignores them reads it all the same, and a client must not
     hide its question behind them.
     """
     try:
-        return json_text.loads(payload)
+        return json_text.loads(payload), True
     except ValueError:
         pass
     try:
-        return json.loads(body)  # UTF-16 and UTF-32 (RFC 4627, 3)
+        return json.loads(body), False  # UTF-16 and UTF-32 (RFC 4627, 3)
     except (ValueError, RecursionError):
-        return None
+        return None, False
 
 
 def signed(headers: Mapping[str, str]) -> bool:

@@ -47,7 +47,8 @@ class Body:
     """Feed it the (content-decoded) bytes of one response; send what it gives.
 
     `failure` says why labelling failed, "" where it did not. `broken` is true where the transfer
-    must be broken off after the bytes that were given last: the policy's word is `block`. `reason`
+    must be broken off after the bytes that were given last: the policy's word is `block`. `degraded`:
+    labelling failed after the label had been given. `reason`
     says why a body has no answers at all.
     """
 
@@ -60,6 +61,7 @@ class Body:
         self.reason = ""
         self.failure = ""
         self.broken = False
+        self.degraded = False
 
     def feed(self, data: bytes) -> bytes:
         """Take the next bytes."""

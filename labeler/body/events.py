@@ -9,10 +9,10 @@ from labeler.body.records import DONE, Record, Records
 from labeler.body.whole import JsonBody
 from labeler.errors import ContentError
 from labeler.framing import json_text, sse
+from labeler.framing.sniff import BLANK
 from labeler.labels.slot import OPEN
 from labeler.values import SlotOutcome
 
-_BLANK = b" \r\n\t\xef\xbb\xbf"
 _NEXT = b"\n\ndata: "
 _SMALL = 1 << 16
 """An event longer than this is put together from its pieces once, not with every one of them."""
@@ -35,11 +35,12 @@ class EventBody(Records):
             return data
         if len(rest) < _SMALL and len(data) <= self.job.limits.record:
             if rest:
-                data = self._splitter.close() + data
+                data = self._splitter.take() + data
             cut = data.rfind(b"\n\n") + 2
             if cut > 1 and data.startswith(b"data: {") and b"\r" not in data:
                 parts = data[6 : cut - 2].split(_NEXT)
-                if docs := _documents(parts):
+                lone = data.count(b"\n", 0, cut) - 2 * len(parts)  # line ends within an event
+                if not lone and (docs := _documents(parts)):
                     out = self._run(data, cut, parts, docs)
                     return out if cut == len(data) or self._passing else out + self._slowly(data[cut:])
         return self._slowly(data)
@@ -47,11 +48,12 @@ class EventBody(Records):
     def close(self, *, clean: bool = True) -> bytes:
         if self._passing:
             return b""
-        rest = self._splitter.close()
-        if rest.lstrip(_BLANK).startswith(b"{") and not self._known:
+        rest = bytes(self._splitter.rest)
+        if rest.lstrip(BLANK).startswith(b"{") and not self._known:
             return self._document_alone(rest, clean=clean)
         out: list[bytes] = []
         try:
+            self._splitter.close()
             if rest and clean:
                 self._unended = _missing_end(rest)
                 out.append(self._record(rest))
@@ -152,15 +154,16 @@ class EventBody(Records):
 
     def _slowly(self, data: bytes) -> bytes:
         out: list[bytes] = []
-        records = self._splitter.feed(data)
-        raw = b""
+        records: list[bytes] = []
+        left = 0
         try:
-            for raw in records:
-                out.append(self._record(raw))
-                raw = b""
+            while records := self._splitter.feed(data):
+                data, left = b"", 0
+                for raw in records:
+                    out.append(self._record(raw))
+                    left += 1
         except ContentError as error:
-            records.close()
-            out.append(self._failed(str(error), raw + self._splitter.close()))
+            out.append(self._failed(str(error), b"".join(records[left:]) + self._splitter.take()))
         return b"".join(out)
 
 

@@ -117,7 +117,7 @@ class Records(Body):
         and between the text; one that carries another dialect's text must not pass."""
         if self.job.dialect.knows(doc):
             self._known = True
-        elif not doc.get("error"):
+        elif not self.job.dialect.refused(doc):
             self._strange = True
             if not self.job.mute and any(doc.get(name) for name in _FOREIGN):
                 msg = "unknown shape: an event without choices that carries text"
@@ -136,8 +136,8 @@ class Records(Body):
             self._insert(slot.settle())
 
     def _text(self, record: Record, part: Text) -> None:
-        slot = self._slot(part.slot)
         if part.text:
+            slot = self._slot(part.slot)
             slot.last = record
             self._insert(slot.feed((record, part), part.text))
 
@@ -149,7 +149,11 @@ class Records(Body):
             if isinstance(part, Text):
                 self._insert(slot.repeat((record, part), part.text, ended=ended))
             else:
-                record.move_offsets(part, [moved(value, slot.given, end=part.end) for value in part.values])
+                if slot.base is None:
+                    slot.base = part.values[0] if part.based else 0
+                base, given = slot.base, slot.given
+                values = [base + moved(value - base, given, end=part.end) for value in part.values]
+                record.move_offsets(part, values)
 
     def _insert(self, insertions: Iterable[Insertion]) -> None:
         for insertion in insertions:
@@ -266,6 +270,7 @@ class Records(Body):
             message = f"This answer could not be labelled as AI-generated and was withheld: {reason}"
             error.add(0, b"data: %s\n\n" % self.job.dialect.error(message, "label_failed"))
             return self.output.write([error])
+        self.degraded = marked
         for slot in slots:
             slot.close(failed=reason)
         return self._flush(rest) if rest else self._flush()

@@ -28,16 +28,16 @@ class JsonBody(Body):
         self._slots: tuple[SlotOutcome, ...] = ()
 
     def feed(self, data: bytes) -> bytes:
-        if not self._kept and not data.lstrip():
-            self.output.passed(len(data))
-            return data
         if self.failure:
             return self._pass(data)
-        self._kept.append(data)
         self._size += len(data)
         if self._size > self.job.limits.response:
             self._fail(f"the answer is longer than {self.job.limits.response} bytes (limits.response)")
-            return self._release()
+            return self._release() + self._pass(data)
+        if not self._kept and not data.lstrip():
+            self.output.passed(len(data))
+            return data
+        self._kept.append(data)
         return b""
 
     def close(self, *, clean: bool = True) -> bytes:
@@ -69,7 +69,7 @@ class JsonBody(Body):
         except ValueError as error:
             msg = f"the answer is no JSON: {error}"
             raise ContentError(msg) from None
-        if isinstance(doc, dict) and doc.get("error") and not doc.get("choices"):
+        if isinstance(doc, dict) and not doc.get("choices") and self.job.dialect.refused(doc):
             self.reason = "error body"
             return
         answers = _answers(self.job.dialect.parts(doc))
@@ -96,7 +96,9 @@ class JsonBody(Body):
         if one.shifts:
             before = [(at, words) for at, words in inserts if at < len(joined)]
             for shift in one.shifts:
-                source.move_offsets(shift, [moved(value, before, end=shift.end) for value in shift.values])
+                base = shift.values[0] if shift.based else 0
+                values = [base + moved(value - base, before, end=shift.end) for value in shift.values]
+                source.move_offsets(shift, values)
         number = self.number(one.index, count)
         return SlotOutcome(one.index, number, "applied" if said else "skipped", reason, said)
 

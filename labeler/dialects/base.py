@@ -39,12 +39,14 @@ class Text(NamedTuple):
 
 class Shift(NamedTuple):
     """Character offsets into the text of an answer (a number or a list of them at `path`), which
-    a label before them moves. `end`: the offset is where a range ends."""
+    a label before them moves. `end`: the offset is where a range ends. `based`: the first offset of an
+    answer is where its text starts (behind the prompt)."""
 
     slot: int
     path: Path
     values: tuple[int, ...]
     end: bool = False
+    based: bool = False
 
 
 class Tool(NamedTuple):
@@ -89,6 +91,10 @@ class Dialect(Protocol):
 
     def events(self, doc: Any) -> Iterator[Part]:
         """The places in one event of a stream, in the order in which they count."""
+        ...
+
+    def refused(self, doc: Any) -> bool:
+        """True where a document is the upstream's error."""
         ...
 
     def knows(self, doc: Any) -> bool:

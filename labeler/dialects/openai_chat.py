@@ -63,7 +63,7 @@ class OpenAIChat:
                 yield Tool(slot)
 
     def events(self, doc: Any) -> Iterator[Part]:
-        if doc.get("error"):
+        if self.refused(doc):
             yield Failure()
             return
         choices = _list(doc.get("choices"))
@@ -73,12 +73,18 @@ class OpenAIChat:
             if isinstance(choice, dict):
                 yield from self._choice(choice, at)
 
+    def refused(self, doc: Any) -> bool:
+        if doc.get("error") or (doc.get("object") == "error" and not doc.get("choices")):
+            return True
+        said = doc.get("base_resp")  # MiniMax
+        return isinstance(said, dict) and bool(said.get("status_code")) and not doc.get("choices")
+
     def knows(self, doc: Any) -> bool:
         return isinstance(doc.get("choices"), list)
 
     def plain(self, doc: Any) -> tuple[int, str] | None:
         choices = doc.get("choices") if type(doc) is dict else None
-        if not choices or len(choices) != 1 or "error" in doc:
+        if type(choices) is not list or len(choices) != 1 or "error" in doc or "aigc" in doc:
             return None
         choice = choices[0]
         if type(choice) is not dict:

@@ -35,7 +35,7 @@ class OpenAILegacy(OpenAIChat):
 
     def plain(self, doc: Any) -> tuple[int, str] | None:
         choices = doc.get("choices") if type(doc) is dict else None
-        if not choices or len(choices) != 1 or "error" in doc:
+        if type(choices) is not list or len(choices) != 1 or "error" in doc or "aigc" in doc:
             return None
         choice = choices[0]
         if type(choice) is not dict or choice.get("finish_reason") is not None or choice.get("logprobs"):
@@ -55,7 +55,7 @@ class OpenAILegacy(OpenAIChat):
         logprobs = choice.get("logprobs")
         offsets = logprobs.get("text_offset") if isinstance(logprobs, dict) else None
         if isinstance(offsets, list) and offsets and all(type(value) is int for value in offsets):
-            yield Shift(slot, (*path, "logprobs", "text_offset"), tuple(offsets))
+            yield Shift(slot, (*path, "logprobs", "text_offset"), tuple(offsets), based=True)
         if finished(choice):
             yield Finish(slot)
 

@@ -33,6 +33,9 @@ class PlainText:
     def events(self, doc: Any) -> Iterator[Part]:
         return self.parts(doc)
 
+    def refused(self, doc: Any) -> bool:
+        return False
+
     def knows(self, doc: Any) -> bool:
         return False
 

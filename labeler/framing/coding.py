@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterator
 
 from labeler.errors import ContentError
 
@@ -18,26 +19,25 @@ class Decoder:
         self._stream = None if coding == "deflate" else zlib.decompressobj(wbits=_GZIP)
         self._head = b""
 
-    def feed(self, data: bytes) -> bytes:
-        """Decode the next bytes. Raises ContentError where they are none of this coding."""
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """Decode the next bytes, a step at a time: a small body may unfold to a huge one, and whoever
+        iterates may stop. Raises ContentError where they are none of this coding."""
         if self._stream is None:
             data = self._head + data
             if len(data) < 2:
                 self._head = data
-                return b""
+                return
             self._stream = zlib.decompressobj(wbits=_deflate(data))
         self._head = data[:1] or self._head
-        out: list[bytes] = []
         while data:
             try:
-                out.append(self._stream.decompress(data))
+                yield self._stream.decompress(data, _STEP)
             except zlib.error as error:
                 msg = f"the body cannot be decoded: {error}"
                 raise ContentError(msg) from None
-            data = self._stream.unused_data
-            if data:  # another gzip member follows (RFC 1952, 2.2)
-                self._stream = zlib.decompressobj(wbits=_GZIP)
-        return b"".join(out)
+            data = self._stream.unconsumed_tail
+            if not data and (data := self._stream.unused_data):
+                self._stream = zlib.decompressobj(wbits=_GZIP)  # another gzip member (RFC 1952, 2.2)
 
     def close(self) -> None:
         """Raises ContentError where the body ends before its coding does."""
@@ -46,6 +46,7 @@ class Decoder:
             raise ContentError(msg)
 
 
+_STEP = 1 << 18  # bytes
 _GZIP = 16 + zlib.MAX_WBITS
 
 

@@ -7,7 +7,6 @@ joining the records gives the input. LF, CR and CRLF may be mixed within one str
 from __future__ import annotations
 
 import re
-from collections.abc import Generator
 from typing import NamedTuple
 
 from labeler.errors import ContentError
@@ -28,38 +27,46 @@ class Splitter:
         self.rest = bytearray()
         """What waits for the end of its record."""
 
-    def feed(self, data: bytes) -> Generator[bytes]:
+    def feed(self, data: bytes) -> list[bytes]:
         """The records that `data` completes; line ends between two records are one of their own.
 
-        What is not iterated over stays in `rest`. Raises ContentError where a record passes the limit.
+        Raises ContentError where the next record passes the limit; records before it are given first.
         """
         search = max(0, len(self.rest) - 3)
         self.rest += data
+        records: list[bytes] = []
         start = 0
-        try:
-            while True:
-                if blank := _BLANK.match(self.rest, start):
-                    # A lone line end between records is a heartbeat, or the LF of a CRLF whose CR
-                    # has already ended the record: it must not wait for the next one.
-                    start = blank.end()
-                    yield bytes(blank.group())
-                end = _END.search(self.rest, max(start, search))
-                if (end.end() if end else len(self.rest)) - start > self._limit:
-                    msg = f"one event is longer than {self._limit} bytes (limits.record)"
-                    raise ContentError(msg)
-                if end is None:
-                    return
-                record = bytes(self.rest[start : end.end()])
-                start = end.end()
-                yield record
-        finally:
-            del self.rest[:start]
+        while True:
+            if blank := _BLANK.match(self.rest, start):
+                # A lone line end between records is a heartbeat, or the LF of a CRLF whose CR
+                # has already ended the record: it must not wait for the next one.
+                start = blank.end()
+                records.append(bytes(blank.group()))
+            end = _END.search(self.rest, max(start, search))
+            if end is None or end.end() - start > self._limit:
+                break
+            records.append(bytes(self.rest[start : end.end()]))
+            start = end.end()
+        del self.rest[:start]
+        if not records:
+            self._check()
+        return records
 
     def close(self) -> bytes:
-        """What is left when the stream ends: a last record without its empty line."""
+        """What is left when the stream ends: a last record without its empty line. Raises as `feed`."""
+        self._check()
+        return self.take()
+
+    def take(self) -> bytes:
+        """Whatever waits, however long it is."""
         rest = bytes(self.rest)
         self.rest.clear()
         return rest
+
+    def _check(self) -> None:
+        if len(self.rest) > self._limit:
+            msg = f"one event is longer than {self._limit} bytes (limits.record)"
+            raise ContentError(msg)
 
 
 class Event(NamedTuple):

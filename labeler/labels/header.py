@@ -6,6 +6,9 @@ from functools import lru_cache
 
 from labeler.values import Stamp, Verdict
 
+_REASON = 200
+"""Characters of a reason: clients refuse header lines that are too long."""
+
 
 def labeler_field(
     state: str, reason: str, verdict: Verdict | None, number: str, aside: tuple[Stamp, ...] = ()
@@ -13,7 +16,7 @@ def labeler_field(
     """`Labeler`: an Item, the token `planned`, `applied`, `skipped`, `failed` or `degraded` with
     the parameters reason, scenarios (ids, space between them), policy (revision), number (content
     number) and label (a Display String: words that the interface shows)."""
-    field = state if not reason else f"{state};reason={sf_string(reason)}"
+    field = state if not reason else f"{state};reason={sf_string(reason[:_REASON])}"
     if verdict is not None and verdict.scenarios:
         field += _rule(verdict.scenarios, verdict.revision)
     if number:

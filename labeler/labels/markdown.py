@@ -56,6 +56,8 @@ class Blocks:
                 self._inside(line, indent)
                 return
             self.open = ""
+        if self._html and indent < self._item:
+            self._html = False
         if not self._html:
             self._outside(line, indent)
 
@@ -110,7 +112,7 @@ class Blocks:
                     self._start(" " * indent + closer.format(**begun.groupdict()), ends, item)
                 return True
         if _TO_BLANK.match(text) or (not self._paragraph and _ALONE.match(text)):
-            self._html, self._paragraph = True, False
+            self._html, self._paragraph, self._item = True, False, item
         return self._html
 
     def _start(self, closer: str, end: re.Pattern[str] | None, item: int) -> None:

@@ -41,13 +41,17 @@ class Piece:
 class Slot:
     """The labels of one answer that arrives in pieces."""
 
-    def __init__(self, plan: Plan, limit: int) -> None:
+    def __init__(self, plan: Plan, limit: int, *, cut: bool = False) -> None:
+        """`limit` is in characters. `cut`: the pieces are cut anywhere, not by the one who wrote them."""
+        self._cut = cut
         self.plan = plan
         self.state = HEAD
         self.said: tuple[Stamp, ...] = ()
         self.reason = ""
         self.tool = False
         """The turn goes on with a tool call, so nothing is said after its text."""
+        self.base: int | None = None
+        """For the caller: where the offsets into this answer start to count."""
         self.last: Any = None
         """For the caller: the last record that carried text of this slot."""
         self._limit = limit
@@ -177,7 +181,7 @@ class Slot:
 
     def _decide(self, *, final: bool) -> list[Insertion]:
         head = "".join([piece.text[piece.skip :] for piece in self._pending])
-        begun = opening(head, self.plan.opening, final=final, reasoned=self._reasoned)
+        begun = opening(head, self.plan.opening, final=final, reasoned=self._reasoned, cut=self._cut)
         if begun is None or begun.kind == "empty":
             return []
         pending, self._pending = self._pending, []
