@@ -10,7 +10,9 @@ from benchmarks.common import print_table
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=25, help="rounds of each figure in process (default 25)")
+    parser.add_argument(
+        "--rounds", type=int, default=25, help="rounds of each figure in process (default 25)"
+    )
     parser.add_argument("--gateway-rounds", type=int, default=15, help="rounds over loopback (default 15)")
     parser.add_argument("--skip-gateway", action="store_true", help="leave the figures over loopback out")
     arguments = parser.parse_args()

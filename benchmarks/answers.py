@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from functools import partial
 from typing import Any
 
 import orjson
@@ -57,9 +58,7 @@ def service(size: int) -> FastAPI:
 
     @app.post("/v1/chat/completions")
     async def chat(request: ChatRequest) -> ChatCompletion:
-        choice = Choice(
-            index=0, message=ChatMessage(role="assistant", content=content), finish_reason="stop"
-        )
+        choice = Choice(index=0, message=ChatMessage(role="assistant", content=content), finish_reason="stop")
         return ChatCompletion(
             id="chatcmpl-123456789",
             object="chat.completion",
@@ -171,7 +170,7 @@ def rows(rounds: int) -> list[Row]:
                 "floor": ParseEditDump(app),
                 "base": Nothing(app),
             }
-            samples = interleave({key: lambda one=one: ask(loop, one) for key, one in apps.items()}, rounds)
+            samples = interleave({key: partial(ask, loop, one) for key, one in apps.items()}, rounds)
             for beside, what, bound in (
                 ("floor", "orjson parse-edit-dump", aim),
                 ("base", "BaseHTTPMiddleware that does nothing", "<= 0.5"),

@@ -56,7 +56,9 @@ def print_table(rows: Iterable[Row]) -> None:
         print(f"| {row.what} | {row.ours} | {row.beside} | {row.ratio:.2f} | {row.aim} | {met} |", flush=True)
 
 
-def median_difference_ratio(samples: Samples, ours: str, beside: str, bare: str) -> tuple[float, float, float]:
+def median_difference_ratio(
+    samples: Samples, ours: str, beside: str, bare: str
+) -> tuple[float, float, float]:
     """What `ours` and `beside` add to `bare`, as medians over the rounds, and the ratio of the two."""
     added = [
         median(a - b for a, b in zip(samples[name], samples[bare], strict=True)) for name in (ours, beside)

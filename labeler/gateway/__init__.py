@@ -1,0 +1,1 @@
+"""The gateway: labels for an API whose code nobody has to touch."""

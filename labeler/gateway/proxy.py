@@ -20,7 +20,7 @@ try:
 except ImportError as error:
     raise MissingExtra("aiohttp", "gateway") from error  # noqa: EM101 - a package, not a message
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("labeler.gateway")
 
 _PATIENCE = 0.02
 """Seconds after which somebody looks whether the client is still there: most JSON answers are through
@@ -60,7 +60,7 @@ class Proxy:
     `upstreams` maps a path prefix (`/` for all) to a base URL. The prefix stays in the path: the target
     is base URL + path + query as they came in. `connect_timeout` and `read_timeout` are in seconds; the
     second bounds the time to the start of an answer and between two pieces of it, never the whole.
-    `connections` bounds those that are open at once.
+    `connections` bounds those that are open at once to one upstream.
     """
 
     def __init__(
@@ -154,7 +154,9 @@ class Proxy:
         session = self._sessions.get(loop)
         if session is None:
             session = self._sessions[loop] = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=self._connections, keepalive_timeout=_IDLE),
+                connector=aiohttp.TCPConnector(
+                    limit=0, limit_per_host=self._connections, keepalive_timeout=_IDLE
+                ),
                 timeout=self._timeout,
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,
@@ -243,7 +245,7 @@ class _Client:
 
     async def _until_gone(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
-            pass
+            await asyncio.sleep(_PATIENCE)  # some middlewares repeat the end of the body without waiting
         await self._leave()
 
     async def _leave(self) -> NoReturn:

@@ -1,0 +1,60 @@
+"""The gateway: its own endpoints under `/_labeler/`, and LabelMiddleware before a proxy for the rest."""
+
+from __future__ import annotations
+
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from labeler import Labeler, LabelMiddleware, PolicyError, Problem, __version__
+from labeler.config import Upstream
+from labeler.gateway.proxy import Proxy
+from labeler.policy.document import Document, validate
+
+OWN = "/_labeler"
+"""What the paths of the gateway's own endpoints begin with; none of them is ever forwarded."""
+
+
+def gateway(labeler: Labeler, upstream: str | None = None) -> ASGIApp:
+    """An ASGI app that labels what an existing API answers.
+
+    `upstream` is that API's base URL; without it, `gateway.upstreams` of the configuration count.
+    Raises PolicyError where there is none or it is no URL.
+    """
+    settings = labeler.service.gateway
+    proxy = Proxy(
+        {one.path: one.url for one in fronted(labeler, upstream)},
+        connect_timeout=settings.connect_timeout,
+        read_timeout=settings.read_timeout,
+        connections=settings.connections,
+    )
+    labelled = LabelMiddleware(proxy, labeler=labeler)
+    health = {"status": "ok", "version": __version__, "revision": labeler.service.policies.revision}
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and f"{scope['path']}/".startswith(f"{OWN}/"):
+            await _own(scope, health)(scope, receive, send)
+        else:
+            await labelled(scope, receive, send)
+
+    return app
+
+
+def fronted(labeler: Labeler, upstream: str | None = None) -> tuple[Upstream, ...]:
+    """The upstreams that a gateway stands in front of. Raises PolicyError as `gateway` does."""
+    if upstream is None:
+        if not labeler.service.gateway.upstreams:
+            message, hint = "there is no upstream", "call it with --upstream URL, or name it in labeler.yaml"
+            raise PolicyError(Problem("gateway", 0, 0, "upstreams", message, hint))
+        return labeler.service.gateway.upstreams
+    one, problems = validate(Document("--upstream", {"url": upstream}, {}, {}), Upstream, {})
+    if one is None:
+        raise PolicyError(*problems)
+    return (one,)
+
+
+def _own(scope: Scope, health: dict[str, str]) -> Response:
+    if scope["path"] != f"{OWN}/health":
+        return JSONResponse({"error": "the gateway has no such endpoint"}, 404)
+    if scope["method"] not in ("GET", "HEAD"):
+        return JSONResponse({"error": "only GET and HEAD"}, 405, headers={"Allow": "GET, HEAD"})
+    return JSONResponse(health)

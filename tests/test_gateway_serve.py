@@ -1,0 +1,136 @@
+"""`labeler serve` as a process: what it prints, how it fails, how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import IncompleteRead
+from typing import Any
+from urllib.request import urlopen
+
+import pytest
+
+from tests.servers import serve
+
+SERVE = [sys.executable, "-c", "import sys; from labeler.cli import main; sys.exit(main())", "serve"]
+
+
+async def hello(scope: Any, receive: Any, send: Any) -> None:
+    """An upstream that greets; `/slow` takes half a second over it."""
+    if scope["type"] != "http":
+        return
+    headers = [(b"content-length", b"2"), (b"server", b"theirs")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await asyncio.sleep(0.5 if scope["path"] == "/slow" else 0)
+    await send({"type": "http.response.body", "body": b"hi"})
+
+
+@contextmanager
+def serving(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str, str]]:
+    """The process, the base URL that it prints, and the whole line."""
+    call = [*SERVE, "--port", "0", *arguments]
+    with subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8") as process:
+        try:
+            assert process.stdout
+            line = process.stdout.readline()
+            found = re.search(r"http://\S+:\d+", line)
+            assert found, process.communicate(timeout=5)
+            yield process, found[0], line
+        finally:
+            process.kill()
+
+
+def failing(*arguments: str) -> tuple[int, str]:
+    """The exit code and what was said of a call that cannot work."""
+    done = subprocess.run(
+        [*SERVE, *arguments], capture_output=True, encoding="utf-8", timeout=20, check=False
+    )
+    assert done.stdout == ""
+    return done.returncode, done.stderr
+
+
+def test_serves_without_any_configuration_and_ends_cleanly() -> None:
+    """One argument is enough; the line says where it listens and what it fronts; SIGTERM is no failure."""
+    with (
+        serve(hello, server_header=False) as upstream,
+        serving("--upstream", upstream) as (process, base, line),
+    ):
+        assert upstream in line
+        with urlopen(f"{base}/v1/models", timeout=5) as answer:
+            assert answer.read() == b"hi"
+            assert answer.headers.get_all("server") == ["theirs"]
+        process.send_signal(signal.SIGTERM)
+        rest = process.communicate(timeout=5)
+        assert (process.returncode, rest[0]) == (0, "")
+        assert "Traceback" not in rest[1]
+
+
+def test_running_answers_end_before_the_process_does() -> None:
+    """An answer that is under way when SIGTERM comes arrives whole."""
+    with serve(hello) as upstream, serving("--upstream", upstream) as (process, base, _):
+        with urlopen(f"{base}/slow", timeout=5) as answer:
+            process.send_signal(signal.SIGTERM)
+            assert answer.read() == b"hi"
+        assert process.wait(5) == 0
+
+
+def test_broken_answer_is_one_line_of_the_log() -> None:
+    """An upstream that breaks off is named in the log once, without a traceback."""
+
+    async def breaks(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+
+    with serve(breaks) as upstream, serving("--upstream", upstream) as (process, base, _):
+        with (
+            urlopen(f"{base}/v1/models", timeout=5) as answer,
+            pytest.raises((IncompleteRead, ConnectionError)),
+        ):
+            answer.read()
+        process.send_signal(signal.SIGTERM)
+        lines = process.communicate(timeout=5)[1].splitlines()
+    assert ["broke off" in line for line in lines if "labeler.gateway" in line] == [True]
+    assert not any("Traceback" in line for line in lines)
+
+
+def test_port_in_use_is_said_plainly() -> None:
+    """A port that somebody else has is a mistake of the call, named with host and port."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        code, said = failing("--upstream", "http://127.0.0.1:1", "--port", port)
+    assert code == 2
+    assert said.startswith(f"--host 127.0.0.1 --port {port}: cannot listen there: ")
+    assert len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ((), "there is no upstream (call it with --upstream URL, or name it in labeler.yaml)"),
+        (("--upstream", "api.deepseek.com"), "'api.deepseek.com' is no URL of a service"),
+        (("--upstream", "http://h", "--port", "99999"), "cannot listen there"),
+        (("--upstream", "http://h", "--config", "/nowhere/labeler.yaml"), "/nowhere/labeler.yaml"),
+    ],
+    ids=["none", "no scheme", "port", "config"],
+)
+def test_mistakes_of_the_call_are_said_plainly(arguments: tuple[str, ...], says: str) -> None:
+    """What is wrong comes on stderr, without a traceback, and with exit code 2."""
+    code, said = failing(*arguments)
+    assert code == 2
+    assert says in said
+    assert "Traceback" not in said
+
+
+def test_help_shows_examples() -> None:
+    """The help names the options and shows calls that work."""
+    done = subprocess.run([*SERVE, "--help"], capture_output=True, encoding="utf-8", check=True)
+    assert "labeler serve --upstream https://api.deepseek.com" in done.stdout
+    assert {"--upstream", "--host", "--port", "--config", "--log-level"} <= set(
+        re.findall(r"--[\w-]+", done.stdout)
+    )
