@@ -1,0 +1,222 @@
+"""Every block of the README, in both languages, and of docs/ works as it is pasted."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import runpy
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+import pytest
+from markdown_it import MarkdownIt
+from openai import OpenAI
+from starlette.applications import Starlette
+from starlette.responses import StreamingResponse
+from starlette.routing import Route
+
+from labeler import config
+from tests.servers import serve
+
+ROOT = Path(__file__).parents[1]
+READMES = ("README.md", "README.zh-CN.md")
+DOCUMENTS = (*READMES, *(f"docs/{file.name}" for file in sorted((ROOT / "docs").glob("*.md"))))
+UPSTREAM, GATEWAY = "https://api.deepseek.com", "http://127.0.0.1:8080"
+"""What the documents write for an upstream and for the gateway in front of it; here others take their place."""
+
+PROLOGUE = """
+make() { command make --dry-run --directory "$ROOT" "$@"; }
+pip() { (cd "$ROOT" && "$PYTHON" -m pip "$1" --dry-run --no-deps --quiet "${@:2}"); }
+"""
+"""The blocks run in an empty folder and change nothing that is installed."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block: where it stands, and the output (a `text` block) that it promises, in the same section."""
+
+    document: str
+    line: int
+    language: str
+    text: str
+    output: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.document}:{self.line}"
+
+
+def blocks(*languages: str) -> list[Block]:
+    """The blocks of all documents that are written in one of these languages."""
+    return [block for document in DOCUMENTS for block in read(document) if block.language in languages]
+
+
+def read(document: str) -> Iterator[Block]:
+    tokens = MarkdownIt("commonmark").parse((ROOT / document).read_text(encoding="utf-8"))
+    marks = [token for token in tokens if token.type in ("fence", "heading_open")]
+    for token, after in zip_longest(marks, marks[1:]):
+        if token.type == "fence" and token.map:
+            output = after.content if after and after.info == "text" else ""
+            yield Block(document, token.map[0] + 1, token.info, token.content, output)
+
+
+def write_files(document: str, folder: Path) -> None:
+    """Put the files that a document shows where their first line says: `# policies/legal.yaml`."""
+    for block in read(document):
+        if name := re.match(r"# (\S+\.(?:yaml|json))\n", block.text):
+            path = folder / name[1]
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(block.text, encoding="utf-8")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder to work in, and a shell that finds `labeler`."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    monkeypatch.setenv("ROOT", str(ROOT))
+    monkeypatch.setenv("PYTHON", sys.executable)
+    return tmp_path
+
+
+@pytest.mark.parametrize("document", READMES)
+def test_first_block_stands_at_the_top(document: str) -> None:
+    """Who opens the README sees the two commands on the first screen."""
+    first = next(read(document))
+    assert first.line <= 30
+    assert [line.split("#")[0].split() for line in first.text.splitlines()] == [
+        ["make", "demo"],
+        ["make", "test"],
+    ]
+
+
+def test_both_languages_say_the_same() -> None:
+    """The Chinese README has the same sections and the same blocks, comments aside, as the English one."""
+    english, chinese = ([code(block) for block in read(document)] for document in READMES)
+    assert english == chinese
+    outlines = [
+        re.findall(r"^#+", (ROOT / document).read_text(encoding="utf-8"), re.MULTILINE)
+        for document in READMES
+    ]
+    assert outlines[0] == outlines[1]
+
+
+def code(block: Block) -> tuple[str, str]:
+    return block.language, re.sub(r" *#.*", "", block.text)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_languages_are_those_that_are_tested(document: str) -> None:
+    """No block escapes: each names a language that a test below runs, or is plain text or data."""
+    assert {block.language for block in read(document)} <= {"bash", "python", "yaml", "json", "text"}
+
+
+@pytest.mark.parametrize("block", [b for b in blocks("python") if GATEWAY not in b.text], ids=str)
+def test_python_block(block: Block, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A Python block runs; one that makes an app is served and asked; what it says is what is printed there."""
+    write_files(block.document, folder)
+    namespace = run_python(block.text)
+    said = capsys.readouterr().out
+    if "app" in namespace:
+        with serve(namespace["app"]) as base:
+            said = ask(f"{base}/v1") + "\n"
+    if block.output:
+        assert said == block.output
+
+
+def run_python(text: str) -> dict[str, Any]:
+    """Run a block as a script in the working folder; what it defines."""
+    script = Path("block.py")
+    script.write_text(text, encoding="utf-8")
+    return runpy.run_path(str(script))
+
+
+def ask(base: str) -> str:
+    with OpenAI(base_url=base, api_key="none") as client:
+        message = {"role": "user", "content": "孩子发烧39度怎么办"}
+        answer = client.chat.completions.create(model="m", messages=[message])  # type: ignore[list-item]
+    return answer.choices[0].message.content or ""
+
+
+@pytest.mark.parametrize("block", blocks("yaml"), ids=str)
+def test_yaml_block(block: Block, folder: Path) -> None:
+    """A policy is valid beside the shipped ones, and so is a labeler.yaml."""
+    write_files(block.document, folder)
+    path = folder / "labeler.yaml"
+    if block.text.startswith("# policies/"):
+        name = block.text.split()[1]
+        path.write_text(f"policies: [general, medical, ecommerce, {name}]", encoding="utf-8")
+    else:
+        path.write_text(block.text, encoding="utf-8")
+    assert config.load(path, environ={}).policies.policies
+
+
+@pytest.mark.parametrize("block", blocks("json"), ids=str)
+def test_json_block(block: Block) -> None:
+    """What is shown as JSON is JSON."""
+    assert json.loads(block.text)
+
+
+@pytest.mark.parametrize("block", [b for b in blocks("bash") if "labeler serve" not in b.text], ids=str)
+def test_shell_block(block: Block, folder: Path) -> None:
+    """A block of commands runs to its end without an error, and prints what is printed there."""
+    write_files(block.document, folder)
+    shell = ["bash", "-euo", "pipefail", "-c", PROLOGUE + block.text]
+    done = subprocess.run(shell, capture_output=True, encoding="utf-8", timeout=120, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    if block.output:
+        assert done.stdout == block.output
+
+
+@pytest.mark.parametrize("serving", [b for b in blocks("bash") if "labeler serve" in b.text], ids=str)
+def test_gateway_block(serving: Block, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The gateway starts with the command that is shown; the clients that are shown get labelled answers."""
+    write_files(serving.document, folder)
+    clients = [b for b in read(serving.document) if b.language == "python" and GATEWAY in b.text]
+    with serve(upstream()) as behind, gateway(serving.text, behind) as base:
+        for client in clients:
+            run_python(client.text.replace(GATEWAY, base))
+            said = capsys.readouterr().out
+            assert said.startswith("【AI生成】\n\n先物理降温")
+            assert "不替代医生诊断" in said
+
+
+def upstream() -> Starlette:
+    """An API that streams one answer."""
+
+    async def events() -> AsyncIterator[str]:
+        for text in ("先物理降温", "，多喝水。"):
+            yield event({"content": text}, None)
+        yield event({}, "stop")
+        yield "data: [DONE]\n\n"
+
+    def event(delta: dict[str, str], finish: str | None) -> str:
+        choice = {"index": 0, "delta": delta, "finish_reason": finish}
+        return f"data: {json.dumps({'id': '1', 'object': 'chat.completion.chunk', 'choices': [choice]})}\n\n"
+
+    async def chat(_: object) -> StreamingResponse:
+        return StreamingResponse(events(), media_type="text/event-stream")
+
+    return Starlette(routes=[Route("/v1/chat/completions", chat, methods=["POST"])])
+
+
+@contextmanager
+def gateway(commands: str, behind: str) -> Iterator[str]:
+    """Run a block that ends in `labeler serve …` before another upstream, on a free port; yield its base URL."""
+    commands = commands.replace(UPSTREAM, behind).replace("8080", "0")
+    script = commands.replace("labeler serve", "exec labeler serve")
+    with subprocess.Popen(["bash", "-ec", script], stdout=subprocess.PIPE, encoding="utf-8") as process:
+        try:
+            assert process.stdout
+            listening = re.search(r"http://127\.0\.0\.1:\d+", process.stdout.readline())
+            assert listening
+            yield listening[0]
+        finally:
+            process.terminate()
