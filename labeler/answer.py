@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from labeler.body import Body, EventBody, Job, JsonBody, TextBody
+from labeler.body import Body, EventBody, JsonBody, TextBody
 from labeler.dialects import Dialect
 from labeler.errors import ContentError, LabelerError
 from labeler.framing.coding import IDENTITY, KNOWN, Decoder
@@ -16,7 +16,7 @@ from labeler.framing.sniff import BLANK, kind_of
 from labeler.headers import RawHeaders, blocked, relabelled
 from labeler.labels.header import labeler_field
 from labeler.labels.plan import Plan, plan
-from labeler.response import NOT_GENERATED, Setting, Start, disclosure, sidecar, summary, unlabelled
+from labeler.response import NOT_GENERATED, Setting, Start, disclosure, job, summary, unlabelled
 from labeler.values import Exchange, Outcome, State, Verdict
 
 Step = tuple[Start | None, bytes]
@@ -73,7 +73,10 @@ class Answer:
     @property
     def changes(self) -> bool:
         """True where the body is not the upstream's any more."""
-        return not (self._passing or self._setting.observe)
+        body = self._body
+        if body is None or self._passing or self._setting.observe:
+            return False
+        return body.kind != "json" or body.output.changed or self._decoder is not None
 
     def begin(self, status: int, headers: RawHeaders) -> Step:
         """Take the response's start."""
@@ -164,37 +167,21 @@ class Answer:
         return self._take("text")
 
     def _take(self, kind: str) -> Step:
-        job = self._job(stream=kind != "json")
+        verdict, exchange = self._verdict, self._exchange
+        assert verdict is not None
+        self._plan = plan(verdict, stream=kind != "json")
+        task = job(self._dialect, self._plan, verdict, self._mute, exchange.number, self._setting.limits)
         if kind == "json":
-            self._body = JsonBody(job)
+            self._body = JsonBody(task)
             return None, b""
-        self._body = TextBody(job, self._charset) if kind == "text" else EventBody(job)
+        self._body = TextBody(task, self._charset) if kind == "text" else EventBody(task)
         if self._body.failure:
             return self._fail(self._body.failure)
-        if job.mute and not job.beside:
-            return self._pass(self._send("skipped", job.mute), b"")
+        if task.mute and not task.beside:
+            return self._pass(self._send("skipped", task.mute), b"")
         if self._decoder is None and not self._setting.observe:
             self._direct = self._body
         return self._send("planned", changed=True), b""
-
-    def _job(self, *, stream: bool) -> Job:
-        verdict = self._verdict
-        assert verdict is not None
-        self._plan = plan(verdict, stream=stream)
-        mute = self._mute or ("said in the interface" if self._plan.silent else "")
-        field = verdict.structured == "field"
-        beside = bool(self._plan.aside) or (field and bool(self._mute))
-        return Job(
-            self._dialect,
-            self._plan,
-            verdict.on_failure,
-            mute,
-            sidecar(verdict, self._exchange.number) if beside or field else b"",
-            beside,
-            verdict.structured,
-            self._exchange.number,
-            self._setting.limits,
-        )
 
     # How it goes on, and how it ends.
 
@@ -268,8 +255,7 @@ class Answer:
             return self._fail(body.failure, out)
         if last:
             state, reason = self.result()
-            changed = body.output.changed or self._decoder is not None
-            return self._send(state, reason, changed=changed, length=len(out)), out
+            return self._send(state, reason, changed=self.changes, length=len(out)), out
         return (self._send("planned", changed=True), out) if out else (None, b"")
 
     # The ways to fail, and the one way to start.

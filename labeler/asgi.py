@@ -157,7 +157,9 @@ class Responder:
             msg = f"the app sent {kind}, which was not offered: its bytes cannot be labelled"
             raise ContentError(msg)
         elif kind == "http.response.trailers" and answer is not None and answer.changes:
-            await self._send({**message, "headers": relabelled(list(message["headers"]), [], changed=True)})
+            await self._send(
+                {**message, "headers": relabelled(list(message.get("headers", ())), [], changed=True)}
+            )
         else:
             await self._send(message)
 

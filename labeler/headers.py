@@ -22,6 +22,8 @@ _STALE = frozenset(
 )
 """A changed body is a changed representation (RFC 9110, 8.8; RFC 9530): these go together."""
 
+_CODED = b"transfer-encoding"
+"""Never beside a length (RFC 9112, 6.2)."""
 _ORIGIN = b"access-control-allow-origin"
 _EXPOSE = b"access-control-expose-headers"
 
@@ -43,8 +45,9 @@ def relabelled(
     for pair in headers:
         key = pair[0].lower()
         cors = cors or key == _ORIGIN
-        if key not in own and not (changed and key in _STALE):
-            kept.append(pair)
+        if key in own or (changed and key in _STALE) or (length is not None and key == _CODED):
+            continue
+        kept.append(pair)
     if changed and length is not None:
         kept.append((b"content-length", b"%d" % length))
     if cors and own:
@@ -54,7 +57,7 @@ def relabelled(
 
 def with_length(headers: Iterable[tuple[bytes, bytes]], length: int) -> RawHeaders:
     """A request's headers for a body of `length` bytes."""
-    kept = [(name, value) for name, value in headers if name.lower() != b"content-length"]
+    kept = [(name, value) for name, value in headers if name.lower() not in (b"content-length", _CODED)]
     return [*kept, (b"content-length", b"%d" % length)]
 
 

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
 
-from labeler.body import Limits
+from labeler.body import Job, Limits
+from labeler.dialects import Dialect
 from labeler.headers import RawHeaders
 from labeler.labels.header import ai_disclosure
+from labeler.labels.plan import Plan
 from labeler.values import Exchange, SlotOutcome, State, Verdict
 
 NOT_GENERATED = ("human", "no body", "error body")
@@ -57,6 +59,15 @@ def summary(slots: tuple[SlotOutcome, ...], failure: str, reason: str = "") -> t
         if state in states:
             return state, next(slot.reason for slot in slots if slot.state == state)
     return "skipped", reason or "no text"
+
+
+def job(dialect: Dialect, said: Plan, verdict: Verdict, mute: str, number: str, limits: Limits) -> Job:
+    """What the body of one response has to do. `mute`: why no text may be put into it."""
+    mute = mute or ("said in the interface" if said.silent else "")
+    field = verdict.structured == "field"
+    beside = bool(said.aside) or (field and bool(mute))
+    content = sidecar(verdict, number) if beside or field else b""
+    return Job(dialect, said, verdict.on_failure, mute, content, beside, verdict.structured, number, limits)
 
 
 def sidecar(verdict: Verdict, number: str) -> bytes:

@@ -81,7 +81,7 @@ def _chat(client: openai.OpenAI, one: Recording, request: dict[str, Any]) -> dic
         answer = client.chat.completions.create(**fixed, extra_body=request)
         rest = answer.to_dict(warnings=False)
         texts = {}
-        for choice in rest["choices"]:  # type: ignore[attr-defined]
+        for choice in rest["choices"]:
             content = choice["message"].pop("content", None)
             texts[choice["index"]], choice["message"]["others"] = visible(content)
             choice["message"].pop("annotations", None)
@@ -90,10 +90,10 @@ def _chat(client: openai.OpenAI, one: Recording, request: dict[str, Any]) -> dic
     for chunk in client.chat.completions.create(**fixed, stream=True, extra_body=request):
         rest = chunk.to_dict(warnings=False)
         injected = True
-        for choice in rest.get("choices") or []:  # type: ignore[attr-defined]
+        for choice in rest.get("choices") or []:
             delta = choice.get("delta") or {}
             text, parts = visible(delta.pop("content", None))
-            texts[choice["index"]] = texts.get(choice["index"], "") + (text or "")
+            texts[choice["index"]] = (texts.get(choice["index"]) or "") + (text or "")
             if parts:
                 delta["others"] = parts
             injected = injected and bool(text) and not delta and not choice.get("finish_reason")

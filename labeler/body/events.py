@@ -106,8 +106,9 @@ class EventBody(Records):
         slot = self._slots.get(index)
         if slot is None or slot.state != OPEN:
             return False
-        slot.run(text)
-        slot.last = doc
+        if text:
+            slot.run(text)
+            slot.last = doc
         self.output.length += len(data)
         return True
 

@@ -105,12 +105,11 @@ class Records(Body):
             record.insert_member("aigc", self._sidecar)
             self._beside, self._sidecar = True, b""
         self._held += [*before, record.piece]
-        if any(slot.holding for slot in self._slots.values()):
-            if len(self._held) < _HELD:
-                return b""
-            for slot in self._slots.values():
-                self._insert(slot.settle() if slot.holding else ())
-        return self._flush()
+        silent = not any(isinstance(part, Text) and part.text for part in parts)
+        for slot in self._slots.values():
+            if slot.holding and (len(self._held) >= _HELD or (silent and slot.blank)):
+                self._insert(slot.settle())
+        return b"" if any(slot.holding for slot in self._slots.values()) else self._flush()
 
     def _recognize(self, doc: Doc) -> None:
         """Note whether this dialect is spoken. Events without choices are met with many vendors, before

@@ -24,7 +24,7 @@ class TextBody(Body):
         super().__init__(job)
         self._charset = charset
         self._whole = whole
-        self._slot = Slot(job.plan, job.limits.answer, cut=True)
+        self._slot = Slot(job.plan, job.limits.answer)
         self._held: list[tuple[Piece, str]] = []
         self._cut = b""
         try:

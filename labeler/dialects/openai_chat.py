@@ -39,6 +39,7 @@ class OpenAIChat:
         messages: list[str] = []
         turns: list[tuple[Path, str]] = []
         role = None
+        said: list[tuple[Path, str]] = []
         for at, message in enumerate(_list(doc.get("messages"))):
             role = message.get("role") if isinstance(message, dict) else None
             if role == "user":
@@ -46,17 +47,22 @@ class OpenAIChat:
                 whole = isinstance(content, str)
                 messages.append(content if whole else "\n".join([text for _, text in texts(content, ())]))
             elif role == "assistant":
-                turns += texts(message.get("content"), ("messages", at, "content"))
-        mute = structured(doc) or ("prefill" if role == "assistant" else "")
+                said = texts(message.get("content"), ("messages", at, "content"))
+                turns += said
+        prefill = role == "assistant" and any(text.strip() for _, text in said)
+        mute = structured(doc) or ("prefill" if prefill else "")
         return Asked(_str(doc.get("model")), tuple(messages), mute, tuple(turns))
 
     def parts(self, doc: Any) -> Iterator[Part]:
-        for at, choice in _choices(doc):
+        choices = list(_choices(doc))
+        indices = [slot_of(choice, at) for at, choice in choices]
+        single = len(set(indices)) == len(indices)  # some servers give every choice the index 0
+        for at, choice in choices:
             message = choice.get("message")
             if not isinstance(message, dict):
                 msg = f"unknown shape: choices[{at}] has no message"
                 raise ContentError(msg)
-            slot = slot_of(choice, at)
+            slot = indices[at] if single else at
             yield from self._message(message, ("choices", at, "message"), slot)
             yield from self._filtered(choice, ("choices", at), slot)
             if choice.get("finish_reason") in TOOL_FINISH:
@@ -74,10 +80,12 @@ class OpenAIChat:
                 yield from self._choice(choice, at)
 
     def refused(self, doc: Any) -> bool:
-        if doc.get("error") or (doc.get("object") == "error" and not doc.get("choices")):
-            return True
+        if doc.get("error"):
+            return not _speaks(doc.get("choices"))  # relays send an empty error object beside the text
+        if doc.get("choices"):
+            return False
         said = doc.get("base_resp")  # MiniMax
-        return isinstance(said, dict) and bool(said.get("status_code")) and not doc.get("choices")
+        return doc.get("object") == "error" or (isinstance(said, dict) and bool(said.get("status_code")))
 
     def knows(self, doc: Any) -> bool:
         return isinstance(doc.get("choices"), list)
@@ -177,6 +185,16 @@ def structured(doc: Doc) -> str:
     if _forced(doc.get("tool_choice")) or isinstance(doc.get("function_call"), dict):
         return "forced tool call"
     return ""
+
+
+def _speaks(choices: Any) -> bool:
+    """Whether any of these choices carries visible text."""
+    for choice in choices if isinstance(choices, list) else ():
+        for name in ("delta", "message"):
+            said = choice.get(name) if isinstance(choice, dict) else None
+            if isinstance(said, dict) and any(text for _, text in texts(said.get("content"), ())):
+                return True
+    return False
 
 
 def _forced(choice: Any) -> bool:

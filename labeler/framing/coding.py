@@ -29,15 +29,18 @@ class Decoder:
                 return
             self._stream = zlib.decompressobj(wbits=_deflate(data))
         self._head = data[:1] or self._head
-        while data:
+        while True:
             try:
-                yield self._stream.decompress(data, _STEP)
+                text = self._stream.decompress(data, _STEP)
             except zlib.error as error:
                 msg = f"the body cannot be decoded: {error}"
                 raise ContentError(msg) from None
+            yield text
             data = self._stream.unconsumed_tail
-            if not data and (data := self._stream.unused_data):
+            if self._stream.eof and (data := self._stream.unused_data):
                 self._stream = zlib.decompressobj(wbits=_GZIP)  # another gzip member (RFC 1952, 2.2)
+            elif not data and len(text) < _STEP:
+                return
 
     def close(self) -> None:
         """Raises ContentError where the body ends before its coding does."""

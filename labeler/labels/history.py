@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from labeler.labels.opening import THINK, THOUGHT, marked
 
+_BLANK = "\ufeff \t\r\n"
+
 
 def own_marks(text: str, starts: tuple[str, ...], ends: tuple[str, ...]) -> list[tuple[int, int]]:
     """The character ranges of `text` that are labels of ours, at its start and at its end, each
     with the empty line that sets it off."""
     found = []
-    begin = 0
-    if text.startswith(THINK) and (thought := text.find(THOUGHT)) >= 0:
+    begin = len(text) - len(text.lstrip(_BLANK))
+    if text.startswith(THINK, begin) and (thought := text.find(THOUGHT)) >= 0:
         begin = thought + len(THOUGHT)
         begin += len(text[begin:]) - len(text[begin:].lstrip())
     start = begin

@@ -32,6 +32,12 @@ _ENCLOSING = (
 """Where such a block starts, what ends it, and the line that does."""
 
 
+_LEVELS = 32
+"""List items that one line opens at most."""
+_TAG = 1000
+"""Characters of a line that are looked at for a tag alone on it."""
+
+
 class Blocks:
     """Follows the blocks of a text, line by line. `open` is the line that would close the one that is
     open, "" where nothing has to be closed."""
@@ -89,7 +95,10 @@ class Blocks:
         lazy = self._paragraph
         while self._items and indent < self._items[-1]:
             self._items.pop()
-        while (marker := _MARKER.match(line, indent)) and not _RULE.match(line[indent:]):
+        for _ in range(_LEVELS):
+            marker = _MARKER.match(line, indent)
+            if marker is None or _RULE.match(line, indent):
+                break
             item = self._items[-1] if self._items else 0
             empty = not line[marker.end() :].strip()
             if indent - item >= 4 or (
@@ -111,7 +120,7 @@ class Blocks:
                 if not ends.search(line, indent + begun.end()):
                     self._start(" " * indent + closer.format(**begun.groupdict()), ends, item)
                 return True
-        if _TO_BLANK.match(text) or (not self._paragraph and _ALONE.match(text)):
+        if _TO_BLANK.match(text) or (not self._paragraph and _ALONE.match(text[:_TAG])):
             self._html, self._paragraph, self._item = True, False, item
         return self._html
 

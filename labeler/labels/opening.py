@@ -23,7 +23,7 @@ _BRACKETS = {
     "《": "》",
 }
 _SPACES = re.compile(r"\s*")
-_JSON_START = re.compile(r'\s*(?:\{\s*(?:["}]|\Z)|\[\s*(?:[\[{"\]\d-]|true|false|null))')
+_JSON_START = re.compile(r'\s*(?:\{|\[\s*(?:[\[{"\]\d-]|true|false|null))')
 _JSON_PREFIX = re.compile(r"\s*(?:\[\s*(?:t|tr|tru|f|fa|fal|fals|n|nu|nul)?)?\Z")
 
 
@@ -40,14 +40,11 @@ class Opening(NamedTuple):
     said: tuple[Stamp, ...] = ()
 
 
-def opening(
-    text: str, stamps: tuple[Stamp, ...], *, final: bool, reasoned: bool = False, cut: bool = False
-) -> Opening | None:
+def opening(text: str, stamps: tuple[Stamp, ...], *, final: bool, reasoned: bool = False) -> Opening | None:
     """Decide on the first characters of an answer; None while they could still become the mark
     itself, inline reasoning, or JSON, and more may come (`final` says that no more will).
 
     `reasoned`: the text follows inline reasoning, whose end stands before its first character.
-    `cut`: it may be cut anywhere, so that a brace alone tells nothing.
     """
     bom = text.startswith("\ufeff")  # stays in front of everything
     first = 0 if text[:1] > " " and not bom else len(text) - len(text[bom:].lstrip())
@@ -61,7 +58,7 @@ def opening(
     if undecided:
         return None
     if at == first:
-        json = is_json(text) if final else _begins_json(text, cut=cut)
+        json = is_json(text) if final else _begins_json(text)
         if json is None:
             return None
         if json:
@@ -117,11 +114,10 @@ def _bracketed(words: str) -> bool:
     return _BRACKETS.get(words[0]) == words[-1]
 
 
-def _begins_json(text: str, *, cut: bool) -> bool | None:
+def _begins_json(text: str) -> bool | None:
     """Whether the text could be the start of a JSON object or array (`[链接](…)` cannot); None
-    while too few characters are there to tell."""
-    if cut and text.strip() == "{":
-        return None
+    while too few characters are there to tell. A brace is enough, so that the way in which an upstream
+    cuts its text decides nothing."""
     if _JSON_START.match(text):
         return True
     return None if _JSON_PREFIX.match(text) else False

@@ -41,9 +41,7 @@ class Piece:
 class Slot:
     """The labels of one answer that arrives in pieces."""
 
-    def __init__(self, plan: Plan, limit: int, *, cut: bool = False) -> None:
-        """`limit` is in characters. `cut`: the pieces are cut anywhere, not by the one who wrote them."""
-        self._cut = cut
+    def __init__(self, plan: Plan, limit: int) -> None:
         self.plan = plan
         self.state = HEAD
         self.said: tuple[Stamp, ...] = ()
@@ -70,6 +68,11 @@ class Slot:
     def holding(self) -> bool:
         """True while pieces wait for the decision on how the answer begins."""
         return self.state == HEAD and bool(self._pending)
+
+    @property
+    def blank(self) -> bool:
+        """True where nothing but white space waits."""
+        return not any(piece.text[piece.skip :].strip() for piece in self._pending)
 
     @property
     def fresh(self) -> bool:
@@ -181,7 +184,7 @@ class Slot:
 
     def _decide(self, *, final: bool) -> list[Insertion]:
         head = "".join([piece.text[piece.skip :] for piece in self._pending])
-        begun = opening(head, self.plan.opening, final=final, reasoned=self._reasoned, cut=self._cut)
+        begun = opening(head, self.plan.opening, final=final, reasoned=self._reasoned)
         if begun is None or begun.kind == "empty":
             return []
         pending, self._pending = self._pending, []

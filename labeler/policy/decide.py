@@ -155,7 +155,9 @@ def _told(policies: PolicySet, exchange: Exchange) -> list[Because]:
 def _known(policies: PolicySet, name: str, origin: str) -> None:
     if name not in policies._policies:
         hint = f"known: {', '.join(policies._policies)}"
-        raise PolicyError(Problem(origin, 0, 0, "scenarios", f"there is no scenario '{name}'", hint))
+        raise PolicyError(
+            Problem(origin, 0, 0, "scenarios", f"there is no scenario '{str(name)[:64]}'", hint)
+        )
 
 
 def _detected(policies: PolicySet, exchange: Exchange) -> list[Because]:
