@@ -326,11 +326,11 @@ def test_websockets_are_refused_before_they_open(upstream: str) -> None:
     assert sent == [{"type": "websocket.close", "code": 1008}]
 
 
-@pytest.mark.parametrize("package", ["httptools", "uvicorn"])
+@pytest.mark.parametrize("package", ["aiohttp", "uvicorn"])
 def test_missing_package_names_the_extra(package: str) -> None:
     """Without what the extra brings, `labeler serve` says what to install."""
     code = f"import sys; sys.modules[{package!r}] = None; from labeler.cli import main; sys.exit(main())"
     call = [sys.executable, "-c", code, "serve", "--upstream", "http://127.0.0.1:1"]
-    done = subprocess.run(call, capture_output=True, text=True, check=False)
+    done = subprocess.run(call, capture_output=True, text=True, check=False, timeout=30)
     assert done.returncode == 2
     assert done.stderr == f"{package} is not installed: pip install 'aigc-labeler[gateway]'\n"
