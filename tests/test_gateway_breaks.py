@@ -295,35 +295,3 @@ def test_slow_client_holds_the_upstream_back() -> None:
             before = sent
             time.sleep(0.15)
         assert before < 50
-
-
-def test_slow_upstream_holds_the_client_back() -> None:
-    """Nor does it what an upstream does not take."""
-    upstream_asked = threading.Event()
-
-    async def asleep(scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "http":
-            upstream_asked.set()
-            await asyncio.sleep(2)
-
-    sent = 0
-
-    def upload(client: socket.socket) -> None:
-        nonlocal sent
-        for _ in range(500):
-            client.sendall(bytes(1_000_000))
-            sent += 1
-
-    with (
-        serve(asleep) as upstream,
-        serve(Proxy({"/": upstream}, read_timeout=1)) as base,
-        connected(base) as connection,
-    ):
-        connection.putrequest("POST", "/")
-        connection.putheader("Content-Length", "500000000")
-        connection.endheaders()
-        connection.sock.settimeout(0.3)
-        with pytest.raises(TimeoutError):
-            upload(connection.sock)
-        assert upstream_asked.is_set()
-    assert sent < 50

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -258,6 +259,24 @@ def test_a_request_in_utf_16_is_not_cut() -> None:
     """RFC 8259, 8.1, knows UTF-8 alone; what Python reads all the same goes on as it is."""
     raw = json.dumps(turns(P)).encode("utf-16")
     assert reached(raw) == raw
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        [*[{"role": "assistant", "content": f"{P}Hi"}, {"role": "user", "content": "?"}] * 1000],
+        [{"role": "assistant", "content": [{"type": "text", "text": f"{P}Hi"}] * 2000}],
+        [{"role": "assistant", "content": "Hi" + NOTE * 20_000}],
+        [{"role": "assistant", "content": P * 20_000}],
+    ],
+    ids=["turns", "parts", "marks at the end", "marks at the start"],
+)
+def test_a_long_history_costs_no_more_than_its_length(messages: list[Any]) -> None:
+    """Every client may send one; the time grows with the request and no faster."""
+    start = time.process_time()
+    body = reached({"messages": messages})
+    assert MARK not in json.loads(body)["messages"][0]["content"]
+    assert time.process_time() - start < 2
 
 
 def test_observing_leaves_requests_alone(tmp_path: Path) -> None:

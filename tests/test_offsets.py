@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -40,6 +41,17 @@ def test_citations_stay_where_no_words_stand_before_them() -> None:
     notes = out["choices"][0]["message"]["annotations"]
     assert notes[0] == early
     assert notes[1]["start_index"] == 17 + len(P)
+
+
+def test_many_citations_cost_no_more_than_their_number() -> None:
+    """An answer of a research model has hundreds of sources; the time grows with them and no faster."""
+    count = 500
+    notes = [{**NESTED, "url_citation": {"start_index": at, "end_index": at + 1}} for at in range(count)]
+    start = time.process_time()
+    out = json.loads(answer(message("Hi" * count, annotations=notes)))
+    assert time.process_time() - start < 2
+    moved = [note["url_citation"]["start_index"] for note in out["choices"][0]["message"]["annotations"]]
+    assert moved == [at + len(P) for at in range(count)]
 
 
 def test_azure_filter_offsets_move_with_the_text() -> None:

@@ -50,8 +50,7 @@ def request_headers(raw: Iterable[tuple[bytes, bytes]]) -> list[tuple[str, str]]
     chunked = any(name == b"transfer-encoding" for name, _ in raw)  # ASGI has names in lower case
     dropped = _ANSWERED_HERE | {b"content-length"} if chunked else _ANSWERED_HERE
     kept = [(name.decode(), value.decode()) for name, value in end_to_end(raw) if name not in dropped]
-    kept.append(("accept-encoding", "identity"))
-    return kept
+    return [("accept-encoding", "identity"), *kept]
 
 
 def response_headers(raw: Iterable[tuple[bytes, bytes]], status: int) -> Headers:
