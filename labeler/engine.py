@@ -20,6 +20,7 @@ from collections.abc import (
 )
 from dataclasses import dataclass
 from functools import lru_cache
+from posixpath import normpath
 from random import getrandbits
 from typing import Generic, TypedDict, TypeVar, Unpack
 
@@ -39,7 +40,7 @@ log = logging.getLogger("labeler")
 OnOutcome = Callable[[Outcome], None]
 Content = TypeVar("Content", str, bytes)
 _METHODS = {"text": ("GET", "POST")}
-_SLASHES = re.compile("//+")
+_PARAMETERS = re.compile(";[^/]*")
 _KEPT = 256  # characters of a path whose claim is remembered
 _REASONS = 1000  # counted apart; what comes after that is counted together
 
@@ -62,7 +63,7 @@ class About(TypedDict, total=False):
 class Claim:
     """What the operator's rules and the dialects say about a path: who reads it, which scenarios
     it adds, or why it is exempt. Without a dialect and a reason nobody claims it. `path` is without
-    doubled slashes."""
+    what servers take as nothing (`//`, `/./`, a slash at the end)."""
 
     path: str = ""
     dialect: Dialect | None = None
@@ -251,11 +252,11 @@ class Labeler:
         return content_number(time.time_ns() // 1_000_000, getrandbits(80))
 
     def _claim(self, path: str) -> Claim:
-        # Many servers take `//` and a slash at the end as none, and some any case: the client must not
-        # choose a spelling that nobody claims.
-        path = _SLASHES.sub("/", path)
-        rule = self.service.rule(path) or self.service.rule(path.rstrip("/"))
-        dialect = claimed(path.rstrip("/").lower())
+        # Many servers take `//`, `/.`, `;x` and a slash at the end as none, and some any case: the client
+        # must not choose a spelling that nobody claims.
+        path = "/" + normpath(_PARAMETERS.sub("", path)).lstrip("/")
+        rule = self.service.rule(path)
+        dialect = claimed(path.lower())
         if rule is None:
             return Claim(path, dialect)
         if rule.dialect:
