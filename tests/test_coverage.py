@@ -72,7 +72,17 @@ def test_a_repeated_header_only_adds(values: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", [CHAT, f"{CHAT}/", "/v1/Chat/Completions", "/v1//chat//completions", f"/x/{CHAT}"]
+    "path",
+    [
+        CHAT,
+        f"{CHAT}/",
+        "/v1/Chat/Completions",
+        "/v1//chat//completions",
+        f"{CHAT}/.",
+        f"/a/..{CHAT}",
+        f"{CHAT};x=1",
+        f"/x/{CHAT}",
+    ],
 )
 def test_a_spelling_of_the_path_takes_no_label_away(path: str) -> None:
     """Spellings that a lenient server behind us takes for the same route are covered too."""
