@@ -107,8 +107,8 @@ def unread(reason: str, body: bytes = b"") -> Request:
 
 def _without(body: bytes, found: list[tuple[json_text.Path, str, list[tuple[int, int]]]]) -> bytes:
     ranges: list[tuple[int, int]] = []
-    for path, text, cuts in found:
-        start, end = json_text.span(body, path)
+    places = json_text.spans(body, [path for path, _, _ in found])
+    for (start, end), (_, text, cuts) in zip(places, found, strict=True):
         literal = body[start:end]
         ranges += [
             (start + json_text.offset_of(literal, text, a), start + json_text.offset_of(literal, text, b))

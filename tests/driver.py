@@ -144,7 +144,7 @@ class Passed:
     """One exchange through the middleware: what was sent in and out, and the outcome."""
 
     reply: Reply
-    outcome: Outcome | None
+    outcome: Outcome
     upstream: Upstream
 
     @property
@@ -179,14 +179,12 @@ def send(
     behind = Upstream(list(chunks), **upstream)
     app = LabelMiddleware(behind, Labeler(labeler.service, on_outcome=outcomes.append))
     body = request if isinstance(request, bytes) else json.dumps(request).encode()
-    passed = Passed(call(app, path, body, headers, method, sent=behind.sent), None, behind)
-    if outcomes:
-        passed = Passed(passed.reply, outcomes[-1], behind)
-        assert len(outcomes) == 1, "one response has exactly one outcome"
-        edits = () if outcomes[0].observed else outcomes[0].edits
-        if outcomes[0].state != "failed":
-            assert undo(passed.body, edits) == b"".join(behind.chunks)
-    return passed
+    reply = call(app, path, body, headers, method, sent=behind.sent)
+    (outcome,) = outcomes  # one response has exactly one
+    edits = () if outcome.observed else outcome.edits
+    if outcome.state != "failed":
+        assert undo(reply.body, edits) == b"".join(behind.chunks)
+    return Passed(reply, outcome, behind)
 
 
 def house(folder: Path, policy: str = "", settings: str = "", *, marker: str = "") -> Labeler:
@@ -211,7 +209,6 @@ def checked(chunks: list[bytes], text: str, index: int = 0, **more: Any) -> Pass
     inserted, and that nothing stands after the end."""
     passed = send(chunks, **more)
     assert spoken(passed.body, index) == text
-    assert passed.outcome is not None
     for edit in passed.outcome.edits:
         assert edit.removed == b""
         assert edit.inserted in _WORDS or spoken(edit.inserted, index) == S

@@ -179,7 +179,6 @@ def test_only_the_marks_are_gone(raw: bytes, escape: bool) -> None:
     wanted = raw.replace(b"%s", b"Hi", 1).replace(b"%s", user)
     passed = send([message("Hi")], filled, content_type=JSON)
     assert passed.asked == wanted
-    assert passed.outcome is not None
     assert passed.outcome.notes == ("history: marks taken out",)
 
 
@@ -204,7 +203,6 @@ def test_a_signed_request_is_left_alone(headers: dict[str, str]) -> None:
     raw = json.dumps(turns(f"{P}Hi{S}")).encode()
     passed = send([message("Hi")], raw, content_type=JSON, headers=headers)
     assert passed.asked == raw
-    assert passed.outcome is not None
     assert passed.outcome.notes == ("history: signed",)
     assert json.loads(passed.body)["choices"][0]["message"]["content"] == f"{P}Hi{S}"
 
@@ -251,7 +249,6 @@ def test_a_request_that_cannot_be_read_goes_on(raw: bytes, headers: dict[str, st
     passed = send([message("Hi")], raw, content_type=JSON, headers=headers)
     assert passed.asked == raw
     assert MARK in json.loads(passed.body)["choices"][0]["message"]["content"]
-    assert passed.outcome is not None
     assert passed.outcome.notes == (f"scenario: request unread ({reason})",)
 
 
@@ -286,5 +283,4 @@ def test_observing_leaves_requests_alone(tmp_path: Path) -> None:
     passed = send([message("Hi")], raw, labeler=labeler, content_type=JSON)
     assert passed.asked == raw
     assert passed.body == message("Hi")
-    assert passed.outcome is not None
     assert passed.outcome.observed

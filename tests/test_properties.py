@@ -64,13 +64,16 @@ DOCS = st.one_of(
 NEWLINES = st.sampled_from(["\n", "\n", "\n", "\r\n", "\r"])
 
 
+def spelled(doc: Any, ascii_only: bool, **style: Any) -> bytes:
+    """A document in one of the ways to write it; lone surrogates are escapes in all of them."""
+    text = json.dumps(doc, ensure_ascii=ascii_only, **style)
+    return "".join(f"\\u{ord(c):04x}" if "\ud800" <= c <= "\udfff" else c for c in text).encode()
+
+
 def written(made: tuple[Any, str, str, bool]) -> bytes:
     """One event in one of the ways to write it."""
     doc, newline, head, ascii_only = made
-    text = json.dumps(doc, ensure_ascii=ascii_only)
-    if not ascii_only:
-        text = "".join(f"\\u{ord(c):04x}" if "\ud800" <= c <= "\udfff" else c for c in text)
-    return (head + text + "\n\n").replace("\n", newline).encode()
+    return (head.encode() + spelled(doc, ascii_only) + b"\n\n").replace(b"\n", newline.encode())
 
 
 HEADS = st.sampled_from(["data: ", "data: ", "data:", "event: answer\ndata: ", "data: \ndata: "])
@@ -92,8 +95,6 @@ def pieces(body: bytes, at: list[int]) -> list[bytes]:
 
 def same(one: Passed, other: Passed) -> bool:
     """Whether two answers leave the same, with the same account."""
-    assert one.outcome is not None
-    assert other.outcome is not None
     states = [
         [(slot.slot, slot.state, slot.reason) for slot in p.outcome.slots] for p in (one, other) if p.outcome
     ]
@@ -179,9 +180,7 @@ def test_a_body_is_spliced_and_not_written_anew(
 ) -> None:
     """Any chat answer in any spelling: the cut does not matter, undoing gives the input, twice is once,
     and a parser finds nothing changed but the texts."""
-    doc = {"choices": choices, "content": "x"}
-    text = json.dumps(doc, ensure_ascii=ascii_only, **style)
-    body = "".join(f"\\u{ord(c):04x}" if "\ud800" <= c <= "\udfff" else c for c in text).encode()
+    body = spelled({"choices": choices, "content": "x"}, ascii_only, **style)
     whole = send([body], content_type=JSON)
     assert send(pieces(body, at), content_type=JSON).body == whole.body
     assert send([whole.body], content_type=JSON).body == whole.body
@@ -226,6 +225,28 @@ def test_what_we_say_is_known_in_the_history(text: str, question: str) -> None:
     assert MARK in text or MARK not in got[0]["content"]
     if MARK not in text and NOTE not in text:
         assert send([b'{"choices":[]}'], passed.asked, content_type=JSON).asked == passed.asked
+
+
+TURNS: st.SearchStrategy[Any] = st.lists(
+    st.fixed_dictionaries({"role": st.sampled_from(["assistant", "assistant", "user"]), "content": MESSAGES}),
+    max_size=4,
+)
+
+
+@settings(max_examples=150)
+@given(TURNS, STYLES, st.booleans())
+def test_every_turn_is_cut_as_if_it_were_alone(
+    turns: list[Any], style: dict[str, Any], ascii_only: bool
+) -> None:
+    """In any spelling of a conversation, each turn reaches the upstream as it would by itself."""
+
+    def reached(messages: list[Any]) -> list[Any]:
+        raw = spelled({"messages": messages, "content": P}, ascii_only, **style)
+        asked = json.loads(send([b'{"choices":[]}'], raw, content_type=JSON).asked)
+        assert asked.pop("content") == P
+        return list(asked["messages"])
+
+    assert reached(turns) == [one for turn in turns for one in reached([turn])]
 
 
 @settings(max_examples=150)

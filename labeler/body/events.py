@@ -6,6 +6,7 @@ from typing import Any
 
 from labeler.body.base import Job
 from labeler.body.records import DONE, Record, Records
+from labeler.body.splice import Piece
 from labeler.body.whole import JsonBody
 from labeler.errors import ContentError
 from labeler.framing import json_text, sse
@@ -33,7 +34,7 @@ class EventBody(Records):
         rest = self._splitter.rest
         if not rest and data.find(b"\n") == len(data) - 2 and self._simple(data):
             return data
-        if len(rest) < _SMALL and len(data) <= self.job.limits.record:
+        if len(rest) < _SMALL and len(rest) + len(data) <= self.job.limits.record:
             if rest:
                 data = self._splitter.take() + data
             cut = data.rfind(b"\n\n") + 2
@@ -49,7 +50,7 @@ class EventBody(Records):
         if self._passing:
             return b""
         rest = bytes(self._splitter.rest)
-        if rest.lstrip(BLANK).startswith(b"{") and not self._known:
+        if rest.lstrip(BLANK).startswith(b"{") and not self._shapes.known:
             return self._document_alone(rest, clean=clean)
         out: list[bytes] = []
         try:
@@ -58,12 +59,11 @@ class EventBody(Records):
                 self._unended = _missing_end(rest)
                 out.append(self._record(rest))
             elif rest:  # torn: whatever it was to be, it is none of our failures
-                out.append(self._flush(rest))
+                self._held.append(Piece(rest))
             rest = b""
             out.append(self._end(clean=clean))
-            if clean and self._strange and not self._known:
-                msg = "unknown shape: no event of this dialect"
-                raise ContentError(msg)
+            if clean:
+                self._shapes.end()
         except ContentError as error:
             out.append(self._failed(str(error), rest))
         if self._sidecar and not self.failure:
@@ -143,7 +143,7 @@ class EventBody(Records):
 
     def _passed(self, data: bytes, start: int, end: int, out: list[bytes]) -> None:
         if end > start:
-            self._known = True
+            self._shapes.known = True
             self.output.passed(end - start)
             out.append(data if end - start == len(data) else data[start:end])
 

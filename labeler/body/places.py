@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from labeler.body.splice import Piece
 from labeler.dialects.base import Shift, Text
@@ -22,17 +23,38 @@ class Source:
         self.piece = piece
         self.payload = payload
         self._lead = lead
+        self._wanted: list[tuple[Text | Shift, Sequence[Any]]] = []
 
     def where(self, at: int) -> int:
         """The place in the piece of byte `at` of the document."""
         return self._lead + at
 
-    def insert_words(self, text: Text, inserts: Iterable[tuple[int, str]]) -> None:
+    def insert_words(self, text: Text, inserts: Sequence[tuple[int, str]]) -> None:
         """Put words into the string literal of `text`, each before a character of it."""
-        if not inserts:
+        if inserts:
+            self._wanted.append((text, inserts))
+
+    def move_offsets(self, shift: Shift, values: Sequence[int]) -> None:
+        """Write the numbers at a shift's path anew where they changed."""
+        self._wanted.append((shift, values))
+
+    def locate(self) -> None:
+        """Find the places of all that was asked for, in one walk, and note the changes."""
+        wanted, self._wanted = self._wanted, []
+        if len(wanted) == 1 and isinstance(wanted[0][0], Text):
+            text = wanted[0][0]
+            places = [json_text.find_string(self.payload, text.path, text.text)]
+        elif wanted:
+            places = json_text.spans(self.payload, [part.path for part, _ in wanted])
+        else:
             return
-        start, end = json_text.find_string(self.payload, text.path, text.text)
-        changes, where = self.piece.changes, self.where
+        for (part, asked), (start, end) in zip(wanted, places, strict=True):
+            if isinstance(part, Text):
+                self._words(part, start, end, asked)
+            else:
+                self._numbers(part, start, end, asked)
+
+    def _words(self, text: Text, start: int, end: int, inserts: Sequence[Any]) -> None:
         for at, words in inserts:
             if at == 0:
                 offset = start + 1
@@ -40,11 +62,9 @@ class Source:
                 offset = end - 1
             else:
                 offset = start + json_text.offset_of(self.payload[start:end], text.text, at)
-            changes.append((where(offset), b"", json_text.inner(words)))
+            self.piece.add(self.where(offset), json_text.inner(words))
 
-    def move_offsets(self, shift: Shift, values: Iterable[int]) -> None:
-        """Write the numbers at a shift's path anew where they changed."""
-        start, end = json_text.span(self.payload, shift.path)
+    def _numbers(self, shift: Shift, start: int, end: int, values: Sequence[Any]) -> None:
         numbers = _NUMBER.finditer(self.payload, start, end)
         for match, old, new in zip(numbers, shift.values, values, strict=True):
             if new != old:

@@ -9,6 +9,7 @@ from typing import Any
 
 from labeler.body.base import BROKEN_OFF, Body, Job
 from labeler.body.places import Source, moved
+from labeler.body.shapes import Shapes
 from labeler.body.splice import Piece
 from labeler.dialects.base import Doc, End, Failure, Finish, Shift, Text, Tool
 from labeler.errors import ContentError
@@ -18,8 +19,6 @@ from labeler.values import SlotOutcome
 
 DONE = b"[DONE]"
 _NAMED_ERROR = re.compile(rb"event: ?error[\r\n]")
-_FOREIGN = ("delta", "candidates", "message", "output", "content", "text", "answer", "response", "completion")
-"""Members in which other dialects' events carry their text."""
 _HELD = 64
 """No more events are held back than this while an answer's first characters are undecided."""
 
@@ -45,12 +44,13 @@ class Records(Body):
         super().__init__(job)
         self._slots: dict[int, Slot] = {}
         self._held: list[Piece] = []
+        self._touched: list[Record] = []  # records among the held that get words
         self._late: list[tuple[Record, Text | Shift, bool]] = []  # what waits for how its answer begins
         self._unended = b""  # the line ends that the last event of the stream lacks
         self._passing = bool(job.mute and not job.beside)
         self._sidecar = job.sidecar if job.beside else b""
         self._beside = False  # the stream has an `aigc` object
-        self._known = self._strange = False
+        self._shapes = Shapes(job.dialect, mute=bool(job.mute))
 
     def slots(self) -> tuple[SlotOutcome, ...]:
         if self.job.mute:
@@ -75,12 +75,20 @@ class Records(Body):
             msg = f"an event's data is no JSON: {payload[:80]!r}"
             raise ContentError(msg) from None
         if not isinstance(doc, dict):
-            return self._flush(raw)
+            return self._odd(raw, doc)
         return self._document(Record(raw, event, doc))
+
+    def _odd(self, raw: bytes, data: Any) -> bytes:
+        """An event whose data is no object."""
+        self._shapes.see_odd(data)
+        if self._held:
+            self._held.append(Piece(raw))
+            return b""
+        return self._flush(raw)
 
     def _document(self, record: Record) -> bytes:
         doc = record.doc
-        self._recognize(doc)
+        self._shapes.see(doc)
         if "aigc" in doc:
             self._beside, self._sidecar = True, b""
         before: list[Piece] = []
@@ -111,17 +119,6 @@ class Records(Body):
                 self._insert(slot.settle())
         return b"" if any(slot.holding for slot in self._slots.values()) else self._flush()
 
-    def _recognize(self, doc: Doc) -> None:
-        """Note whether this dialect is spoken. Events without choices are met with many vendors, before
-        and between the text; one that carries another dialect's text must not pass."""
-        if self.job.dialect.knows(doc):
-            self._known = True
-        elif not self.job.dialect.refused(doc):
-            self._strange = True
-            if not self.job.mute and any(doc.get(name) for name in _FOREIGN):
-                msg = "unknown shape: an event without choices that carries text"
-                raise ContentError(msg)
-
     def _slot(self, index: int) -> Slot:
         slot = self._slots.get(index)
         if slot is None:
@@ -138,6 +135,9 @@ class Records(Body):
         if part.text:
             slot = self._slot(part.slot)
             slot.last = record
+            slot.tool = (
+                slot.tool and not part.text.strip()
+            )  # it ends in a call only if none of its text follows
             self._insert(slot.feed((record, part), part.text))
 
     def _catch_up(self) -> None:
@@ -153,11 +153,13 @@ class Records(Body):
                 base, given = slot.base, slot.given
                 values = [base + moved(value - base, given, end=part.end) for value in part.values]
                 record.move_offsets(part, values)
+                self._touched.append(record)
 
     def _insert(self, insertions: Iterable[Insertion]) -> None:
         for insertion in insertions:
             record, text = insertion.handle
             record.insert_words(text, [(insertion.at, insertion.words)])
+            self._touched.append(record)
 
     def _finish(self, record: Record, index: int, parts: list[Any], wholes: dict[int, Text]) -> list[Piece]:
         slot = self._slot(index)
@@ -184,6 +186,7 @@ class Records(Body):
         if here is not None:
             record, text = here
             record.insert_words(text, [(len(text.text), words)])
+            self._touched.append(record)
             return []
         return [self._injected(slot, index, words)]
 
@@ -224,8 +227,14 @@ class Records(Body):
         return self.output.write([ahead])
 
     def _flush(self, raw: bytes = b"") -> bytes:
+        for slot in self._slots.values():
+            if slot.holding:  # what leaves must be decided
+                self._insert(slot.settle())
         if self._late:
             self._catch_up()
+        for record in self._touched:
+            record.locate()
+        self._touched.clear()
         if not self._held:
             self.output.passed(len(raw))
             return raw
@@ -242,7 +251,7 @@ class Records(Body):
         return self._flush()
 
     def _upstream_error(self, raw: bytes) -> bytes:
-        self._known = True
+        self._shapes.known = True
         self._held += self._close_all("the upstream reported an error")
         return self._flush(raw)
 
@@ -271,8 +280,8 @@ class Records(Body):
             return self.output.write([error])
         self.degraded = marked
         for slot in slots:
-            slot.close(failed=reason)
-        return self._flush(rest) if rest else self._flush()
+            self._insert(slot.close(failed=reason)[0])
+        return self._flush(rest)
 
 
 _LIKE = sse.Event(b"", (), b"data: ", b"\n")

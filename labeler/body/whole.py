@@ -72,17 +72,18 @@ class JsonBody(Body):
         if isinstance(doc, dict) and not doc.get("choices") and self.job.dialect.refused(doc):
             self.reason = "error body"
             return
-        answers = _answers(self.job.dialect.parts(doc))
         source = Source(piece, payload, lead)
         if self.job.mute:
             self._slots = self.muted()
         else:
+            answers = _answers(self.job.dialect.parts(doc))
             self._slots = tuple([self._answer(source, one, len(answers)) for one in answers])
         sidecar = self.job.sidecar if self.job.beside else b""
         if "JSON answer" in [slot.reason for slot in self._slots]:
             sidecar = sidecar or self.json_answer()
-        if sidecar and "aigc" not in doc:
+        if sidecar and isinstance(doc, dict) and "aigc" not in doc:
             source.insert_member("aigc", sidecar)
+        source.locate()
 
     def _answer(self, source: Source, one: _One, count: int) -> SlotOutcome:
         texts = one.texts

@@ -12,6 +12,8 @@ DIALECTS: dict[str, Dialect] = {d.name: d for d in (OpenAIChat(), OpenAILegacy()
 
 def claimed(path: str) -> Dialect | None:
     """The dialect that claims a path by its end, the longest end first; None where none does."""
+    if path.endswith("/fim/completions"):  # fill-in-the-middle (Mistral): code for an editor
+        return None
     fits = [
         (len(suffix), dialect)
         for dialect in DIALECTS.values()

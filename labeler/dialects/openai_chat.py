@@ -21,6 +21,7 @@ _STRUCTURED = frozenset(
         "regex",
         "json_schema",
         "ebnf",
+        "grammar",
     }
 )
 _AZURE_OFFSETS = (("check_offset", False), ("start_offset", False), ("end_offset", True))
@@ -59,6 +60,8 @@ class OpenAIChat:
         single = len(set(indices)) == len(indices)  # some servers give every choice the index 0
         for at, choice in choices:
             message = choice.get("message")
+            if message is None and not (choice.get("text") or choice.get("delta")):
+                continue  # filtered: there is no text that could lack a label
             if not isinstance(message, dict):
                 msg = f"unknown shape: choices[{at}] has no message"
                 raise ContentError(msg)
@@ -127,7 +130,10 @@ class OpenAIChat:
 
     def _choice(self, choice: Doc, at: int) -> Iterator[Part]:
         slot, path = slot_of(choice, at), ("choices", at)
-        delta = choice.get("delta")
+        delta, message = choice.get("delta"), choice.get("message")
+        if delta is None and message is None and (choice.get("text") or choice.get("messages")):
+            msg = f"unknown shape: choices[{at}] has neither delta nor message"
+            raise ContentError(msg)
         if isinstance(delta, dict) and delta.get("role") != "tool":
             yield from self._message(delta, (*path, "delta"), slot)
         yield from self._filtered(choice, path, slot)
@@ -135,7 +141,6 @@ class OpenAIChat:
             if choice["finish_reason"] in TOOL_FINISH:
                 yield Tool(slot)
             yield Finish(slot)
-        message = choice.get("message")
         if isinstance(message, dict):
             for where, text in texts(message.get("content"), (*path, "message", "content")):
                 yield Text(slot, where, text, whole=True)

@@ -50,6 +50,9 @@ class OpenAILegacy(OpenAIChat):
         slot = slot_of(choice, at)
         path: Path = ("choices", at)
         text = choice.get("text")
+        if text is None and (choice.get("delta") or choice.get("message")):
+            msg = f"unknown shape: choices[{at}] has no text"
+            raise ContentError(msg)
         if isinstance(text, str):
             yield Text(slot, (*path, "text"), text)
         logprobs = choice.get("logprobs")

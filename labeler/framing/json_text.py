@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -55,10 +56,69 @@ def span(data: bytes, path: Path) -> tuple[int, int]:
 
     Where a key occurs twice, the last one counts, as for the parsers. Raises KeyError.
     """
-    start = _space(data, 0)
-    for step in path:
-        start = _member(data, start, step) if isinstance(step, str) else _element(data, start, step)
-    return start, _skip(data, start)
+    return spans(data, [path])[0]
+
+
+def spans(data: bytes, paths: Sequence[Path]) -> list[tuple[int, int]]:
+    """As `span` for many paths, in one walk through the document."""
+    wanted: _Wanted = _Wanted()
+    for number, path in enumerate(paths):
+        node = wanted
+        for step in path:
+            node = node.steps.setdefault(step, _Wanted())
+        node.numbers.append(number)
+    found: list[tuple[int, int] | None] = [None] * len(paths)
+    _walk(data, _space(data, 0), wanted, found)
+    for place, path in zip(found, paths, strict=True):
+        if place is None:
+            raise KeyError(path)
+    return [place for place in found if place is not None]
+
+
+class _Wanted:
+    """What is looked for below one place of a document."""
+
+    __slots__ = ("numbers", "steps")
+
+    def __init__(self) -> None:
+        self.steps: dict[str | int, _Wanted] = {}
+        self.numbers: list[int] = []
+
+
+def _walk(data: bytes, start: int, wanted: _Wanted, found: list[tuple[int, int] | None]) -> int:
+    """Note the places of all that is wanted within the value at `start`; where that value ends."""
+    first = data[start : start + 1]
+    if not wanted.steps or first not in (b"{", b"["):
+        end = _skip(data, start)
+    elif first == b"{":
+        end = _walk_members(data, start, wanted, found)
+    else:
+        end = _walk_elements(data, start, wanted, found)
+    for number in wanted.numbers:
+        found[number] = (start, end)
+    return end
+
+
+def _walk_members(data: bytes, start: int, wanted: _Wanted, found: list[tuple[int, int] | None]) -> int:
+    at = _space(data, start + 1)
+    while data[at : at + 1] == b'"':
+        end = _skip(data, at)
+        value = _space(data, _space(data, end) + 1)
+        inside = wanted.steps.get(loads(data[at:end]))
+        at = _space(data, _skip(data, value) if inside is None else _walk(data, value, inside, found))
+        at = _space(data, at + 1) if data[at : at + 1] == b"," else at
+    return at + 1
+
+
+def _walk_elements(data: bytes, start: int, wanted: _Wanted, found: list[tuple[int, int] | None]) -> int:
+    at = _space(data, start + 1)
+    index = 0
+    while data[at : at + 1] not in (b"]", b""):
+        inside = wanted.steps.get(index)
+        at = _space(data, _skip(data, at) if inside is None else _walk(data, at, inside, found))
+        at = _space(data, at + 1) if data[at : at + 1] == b"," else at
+        index += 1
+    return at + 1
 
 
 def find_string(data: bytes, path: Path, value: str) -> tuple[int, int]:
@@ -160,32 +220,3 @@ def _skip(data: bytes, start: int) -> int:
             if depth == 0:
                 return match.end()
     return len(data)
-
-
-def _member(data: bytes, start: int, key: str) -> int:
-    if data[start : start + 1] != b"{":
-        raise KeyError(key)
-    found = -1
-    at = _space(data, start + 1)
-    while data[at : at + 1] == b'"':
-        end = _skip(data, at)
-        value = _space(data, _space(data, end) + 1)
-        if loads(data[at:end]) == key:
-            found = value
-        at = _space(data, _skip(data, value))
-        at = _space(data, at + 1) if data[at : at + 1] == b"," else at
-    if found < 0:
-        raise KeyError(key)
-    return found
-
-
-def _element(data: bytes, start: int, index: int) -> int:
-    if data[start : start + 1] != b"[":
-        raise KeyError(index)
-    at = _space(data, start + 1)
-    for _ in range(index):
-        at = _space(data, _skip(data, at))
-        if data[at : at + 1] != b",":
-            raise KeyError(index)
-        at = _space(data, at + 1)
-    return at

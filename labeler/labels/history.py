@@ -40,13 +40,17 @@ def _starting(text: str, at: int, marks: tuple[str, ...]) -> int:
 
 
 def _ending(text: str, start: int, end: int, marks: tuple[str, ...]) -> int:
-    bare = text[start:end].rstrip()
-    if not bare.endswith(marks):
+    left = end
+    while left > start and text[left - 1].isspace():
+        left -= 1
+    mark = next((mark for mark in marks if text.endswith(mark, start, left)), None)
+    if mark is None:
         return end
-    mark = next(mark for mark in marks if bare.endswith(mark))
-    left = bare[: -len(mark)]
-    gap = len(left) - len(left.rstrip("\r\n"))
-    return start + len(left) - min(gap, 4 if left.endswith("\r\n") else 2)
+    left -= len(mark)
+    for _ in range(2):
+        if text.endswith("\n", start, left):
+            left -= 2 if text.endswith("\r\n", start, left) else 1
+    return left
 
 
 def _newlines(text: str) -> str:

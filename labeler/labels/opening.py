@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import NamedTuple
 
@@ -64,7 +65,8 @@ def opening(text: str, stamps: tuple[Stamp, ...], *, final: bool, reasoned: bool
         if json:
             return Opening("json")
         at = _line_start(text, first) if reasoned else int(bom)
-    lead = GAP if reasoned and at == 0 else ""
+    lead = GAP if (reasoned and at == 0) or at > first else ""
+    lead = lead[: 2 - min(2, len(text[:at]) - len(text[:at].rstrip("\n")))] if at > first else lead
     words = "".join([stamp.words + GAP for stamp in missing])
     return Opening("text", at, words and lead + words, stamps)
 
@@ -125,13 +127,25 @@ def _begins_json(text: str) -> bool | None:
 
 def is_json(text: str) -> bool:
     """True where the whole text is one JSON object or array."""
+    text = text.removeprefix("\ufeff")
     if text[:1] not in "{[ \t\n\r" or text.lstrip()[:1] not in ("{", "["):
         return False
     try:
         orjson.loads(text)
     except orjson.JSONDecodeError:
         whole = _without_halves(text)
-        return whole != text and is_json(whole)
+        return is_json(whole) if whole != text else _deep_json(text)
+    return True
+
+
+def _deep_json(text: str) -> bool:
+    """What is nested too deeply for the fast parser; too deep for any is left alone as well."""
+    try:
+        json.loads(text)
+    except RecursionError:
+        return True
+    except ValueError:
+        return False
     return True
 
 
