@@ -11,6 +11,7 @@ from labeler.errors import ContentError
 from labeler.labels.plan import Plan
 from labeler.values import OnFailure, SlotOutcome, Structured
 
+UPSTREAM_ERROR = "the upstream reported an error"
 BROKEN_OFF = "broken off before its end"
 """By the upstream or the app, or because the client left."""
 

@@ -104,7 +104,7 @@ class EventBody(Records):
             return False
         index, text = found
         slot = self._slots.get(index)
-        if slot is None or slot.state != OPEN:
+        if slot is None or slot.state != OPEN or slot.tool:
             return False
         if text:
             slot.run(text)
@@ -123,7 +123,7 @@ class EventBody(Records):
                 if found is not None:
                     index, text = found
                     slot = slots.get(index)
-                    if not text or (slot is not None and slot.state == OPEN):
+                    if not text or (slot is not None and slot.state == OPEN and not slot.tool):
                         if text:
                             slot.run(text)  # type: ignore[union-attr]
                             slot.last = doc  # type: ignore[union-attr]

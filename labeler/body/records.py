@@ -7,11 +7,11 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from labeler.body.base import BROKEN_OFF, Body, Job
+from labeler.body.base import BROKEN_OFF, UPSTREAM_ERROR, Body, Job
 from labeler.body.places import Source, moved
 from labeler.body.shapes import Shapes
 from labeler.body.splice import Piece
-from labeler.dialects.base import Doc, End, Failure, Finish, Shift, Text, Tool
+from labeler.dialects.base import Broken, Doc, End, Failure, Finish, Shift, Text, Tool
 from labeler.errors import ContentError
 from labeler.framing import json_text, sse
 from labeler.labels.slot import CLOSED, Insertion, Slot
@@ -107,6 +107,9 @@ class Records(Body):
                 self._text(record, part)
             elif isinstance(part, Tool):
                 self._tool(self._slot(part.slot))
+            elif isinstance(part, Broken):
+                self._slot(part.slot)
+                before += self._close_slot(part.slot, None, UPSTREAM_ERROR)
             elif isinstance(part, Finish):
                 before += self._finish(record, part.slot, parts, wholes)
         if self._sidecar and any(isinstance(part, Text | Finish) for part in parts):
@@ -252,7 +255,7 @@ class Records(Body):
 
     def _upstream_error(self, raw: bytes) -> bytes:
         self._shapes.known = True
-        self._held += self._close_all("the upstream reported an error")
+        self._held += self._close_all(UPSTREAM_ERROR)
         return self._flush(raw)
 
     # When labelling fails.

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from labeler.body.base import BROKEN_OFF, Body, Job
+from labeler.body.base import BROKEN_OFF, UPSTREAM_ERROR, Body, Job
 from labeler.body.places import Source, moved
 from labeler.body.splice import Piece
-from labeler.dialects.base import Part, Shift, Text, Tool
+from labeler.dialects.base import Broken, Part, Shift, Text, Tool
 from labeler.errors import ContentError
 from labeler.framing import json_text
 from labeler.framing.sse import BOM
 from labeler.labels.slot import whole
-from labeler.values import SlotOutcome
+from labeler.values import SlotOutcome, State
 
 
 class JsonBody(Body):
@@ -88,7 +88,7 @@ class JsonBody(Body):
     def _answer(self, source: Source, one: _One, count: int) -> SlotOutcome:
         texts = one.texts
         joined = texts[0].text if len(texts) == 1 else "".join([text.text for text in texts])
-        inserts, said, reason = whole(joined, self.job.plan, tool=one.tool)
+        inserts, said, reason = whole(joined, self.job.plan, tool=one.tool or one.broken)
         if len(texts) == 1:
             source.insert_words(texts[0], inserts)
         else:
@@ -100,8 +100,10 @@ class JsonBody(Body):
                 base = shift.values[0] if shift.based else 0
                 values = [base + moved(value - base, before, end=shift.end) for value in shift.values]
                 source.move_offsets(shift, values)
-        number = self.number(one.index, count)
-        return SlotOutcome(one.index, number, "applied" if said else "skipped", reason, said)
+        state: State = "applied" if said else "skipped"
+        if one.broken:
+            state, reason = ("degraded" if said else "skipped"), UPSTREAM_ERROR
+        return SlotOutcome(one.index, self.number(one.index, count), state, reason, said)
 
     def _fail(self, reason: str) -> None:
         self.failure = reason
@@ -127,13 +129,14 @@ class _One:
     texts: list[Text] = field(default_factory=list)
     shifts: list[Shift] = field(default_factory=list)
     tool: bool = False
+    broken: bool = False
 
 
 def _answers(parts: Iterable[Part]) -> list[_One]:
     """The answers of a document, in order of their index."""
     found: dict[int, _One] = {}
     for part in parts:
-        if isinstance(part, Text | Tool | Shift):
+        if isinstance(part, Text | Tool | Shift | Broken):
             one = found.get(part.slot)
             if one is None:
                 one = found[part.slot] = _One(part.slot)
@@ -141,6 +144,8 @@ def _answers(parts: Iterable[Part]) -> list[_One]:
                 one.texts.append(part)
             elif isinstance(part, Tool):
                 one.tool = True
+            elif isinstance(part, Broken):
+                one.broken = True
             else:
                 one.shifts.append(part)
     return sorted(found.values(), key=lambda one: one.index) if len(found) > 1 else list(found.values())

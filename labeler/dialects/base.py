@@ -61,6 +61,12 @@ class Finish(NamedTuple):
     slot: int
 
 
+class Broken(NamedTuple):
+    """One answer ends with an error of the upstream."""
+
+    slot: int
+
+
 @dataclass(frozen=True, slots=True)
 class End:
     """Every answer that is still open ends (a usage chunk, `[DONE]`)."""
@@ -71,7 +77,7 @@ class Failure:
     """The upstream reports an error: nothing may be said after it."""
 
 
-Part = Text | Shift | Tool | Finish | End | Failure
+Part = Text | Shift | Tool | Finish | Broken | End | Failure
 
 
 class Dialect(Protocol):

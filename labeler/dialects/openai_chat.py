@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from labeler.dialects.base import Asked, Doc, End, Failure, Finish, Part, Path, Shift, Text, Tool
+from labeler.dialects.base import Asked, Broken, Doc, End, Failure, Finish, Part, Path, Shift, Text, Tool
 from labeler.errors import ContentError
 
 TOOL_FINISH = ("tool_calls", "function_call")
@@ -68,7 +68,9 @@ class OpenAIChat:
             slot = indices[at] if single else at
             yield from self._message(message, ("choices", at, "message"), slot)
             yield from self._filtered(choice, ("choices", at), slot)
-            if choice.get("finish_reason") in TOOL_FINISH:
+            if choice.get("error"):
+                yield Broken(slot)
+            elif choice.get("finish_reason") in TOOL_FINISH:
                 yield Tool(slot)
 
     def events(self, doc: Any) -> Iterator[Part]:
@@ -137,13 +139,16 @@ class OpenAIChat:
         if isinstance(delta, dict) and delta.get("role") != "tool":
             yield from self._message(delta, (*path, "delta"), slot)
         yield from self._filtered(choice, path, slot)
-        if finished(choice):
+        if choice.get("error"):
+            yield Broken(slot)
+        elif finished(choice):
             if choice["finish_reason"] in TOOL_FINISH:
                 yield Tool(slot)
             yield Finish(slot)
         if isinstance(message, dict):
             for where, text in texts(message.get("content"), (*path, "message", "content")):
                 yield Text(slot, where, text, whole=True)
+            yield from _citations(message.get("annotations"), (*path, "message", "annotations"), slot)
 
     def _message(self, message: Doc, path: Path, slot: int) -> Iterator[Part]:
         for where, text in texts(message.get("content"), (*path, "content")):

@@ -59,7 +59,7 @@ def opening(text: str, stamps: tuple[Stamp, ...], *, final: bool, reasoned: bool
     if undecided:
         return None
     if at == first:
-        json = is_json(text) if final else _begins_json(text)
+        json = is_json(text) if final else _begins_json(text[bom:])
         if json is None:
             return None
         if json:

@@ -170,7 +170,7 @@ class Slot:
 
     def _reopen(self, text: str) -> list[Insertion]:
         """Text after the end (an upstream that goes on): its end will be labelled again."""
-        if not text.strip():
+        if not text.strip() or self.reason not in ("", "tool call", "JSON answer"):
             return []
         self.reason = ""
         if self._kept:
