@@ -16,6 +16,9 @@ Evidence = tuple[str, tuple[str, ...]]
 Match = Callable[["Facts"], "tuple[Evidence, ...] | None"]
 """The evidence that the condition holds, or None."""
 
+_PAIRS = 1024
+_KEPT = 512  # characters of a route and a model together that are remembered
+
 READ = 20_000
 """Characters read of each message; of a longer one the first and the last half of these."""
 
@@ -58,7 +61,10 @@ def _excerpt(message: str) -> str:
 def compile_match(condition: Condition, topics: Mapping[str, Topic], path: str = "match") -> Match:
     """The function for a condition that was validated; `topics` holds every topic that it names."""
     if condition.any is not None:
-        return _any([compile_match(one, topics, f"{path}.any[{i}]") for i, one in enumerate(condition.any)])
+        compiled = [compile_match(one, topics, f"{path}.any[{i}]") for i, one in enumerate(condition.any)]
+        names = [one.route is not None or one.model is not None for one in condition.any]
+        named = [match for match, name in zip(compiled, names, strict=True) if name]
+        return _any(named, [match for match, name in zip(compiled, names, strict=True) if not name])
     if condition.all is not None:
         return _all([compile_match(one, topics, f"{path}.all[{i}]") for i, one in enumerate(condition.all)])
     if condition.not_ is not None:
@@ -80,12 +86,26 @@ def _leaf(condition: Condition, topics: Mapping[str, Topic], path: str) -> Match
     return lambda _: ((f"{path}.always", ()),)
 
 
-def _any(matches: list[Match]) -> Match:
-    def match(facts: Facts) -> tuple[Evidence, ...] | None:
+def _any(named: list[Match], others: list[Match]) -> Match:
+    """`named` look at the route and the model alone; what they find is remembered for each pair."""
+
+    def first(matches: list[Match], facts: Facts) -> tuple[Evidence, ...] | None:
         for one in matches:
             if (evidence := one(facts)) is not None:
                 return evidence
         return None
+
+    remembered: dict[tuple[str, str], tuple[Evidence, ...] | None] = {}
+
+    def match(facts: Facts) -> tuple[Evidence, ...] | None:
+        pair = facts.route, facts.model
+        if pair in remembered:
+            evidence = remembered[pair]
+        else:
+            evidence = first(named, facts)
+            if len(remembered) < _PAIRS and len(facts.route) + len(facts.model) <= _KEPT:
+                remembered[pair] = evidence
+        return evidence if evidence is not None else first(others, facts)
 
     return match
 

@@ -62,11 +62,10 @@ class Topic:
 
     def find(self, folded: str) -> tuple[str, ...]:
         """The different terms in a folded text, in order, or none if they weigh too little together."""
-        hits = [
-            (start, -end, index)
-            for index, start, end in self._automaton.find_matches_as_indexes(folded, overlapping=True)
-            if _stands_alone(folded, start, end)
-        ]
+        matches = self._automaton.find_matches_as_indexes(folded, overlapping=True)
+        if not matches:
+            return ()
+        hits = [(start, -end, index) for index, start, end in matches if _stands_alone(folded, start, end)]
         found: dict[int, float] = {}
         reach = 0
         for _, end, index in sorted(hits):
