@@ -36,33 +36,30 @@ class Answer:
         mute: str = "",
         notes: Iterable[str] = (),
     ) -> None:
-        """`mute` says why no text may be put into this answer (structured output, prefill …). A
-        verdict that is an error is the fault of whoever configures: the response is blocked."""
+        """`mute` says why no text may be put into this answer (structured output …). A verdict that
+        is an error is the fault of whoever configures: the response is blocked."""
         self.broken = self._over = False
         self._dialect = dialect
         self._exchange = exchange
         self._verdict = verdict if isinstance(verdict, Verdict) else None
         self._failure = "" if isinstance(verdict, Verdict) else str(verdict)
         self._setting = setting
-        self._mute = mute
-        self._notes = list(notes)
+        self._mute, self._notes = mute, list(notes)
         self._start = Start(0, [])
         self._body: Body | None = None
         self._direct: Body | None = None  # the body, once nothing else stands between it and the driver
         self._plan = Plan()
         self._decoder: Decoder | None = None
-        self._charset = "utf-8"
-        self._media = ""
-        self._reason = ""
+        self._charset, self._media, self._reason = "utf-8", "", ""
         self._sent = self._closed = False
         self._passing = False  # the rest leaves as it comes
         self._given: list[bytes] = []  # what came in, while it is compressed and nothing has left
         self._sniffed = b""
+        self._result: tuple[State, str] | None = None  # of a complete answer, once it is labelled
 
     @property
     def over(self) -> bool:
-        """True where the response was withheld, and an error stands for it: it is complete, whatever
-        the upstream goes on with."""
+        """True where an error stands for the response: it is complete, whatever still comes."""
         return self._over and not self._setting.observe
 
     @property
@@ -80,7 +77,8 @@ class Answer:
 
     def begin(self, status: int, headers: RawHeaders) -> Step:
         """Take the response's start."""
-        return self._watched(self._begin(status, headers), Start(status, headers), b"")
+        step = self._begin(status, headers)
+        return (Start(status, headers), b"") if self._setting.observe else step
 
     def feed(self, data: bytes) -> Step:
         """Take the next bytes of the body."""
@@ -89,24 +87,26 @@ class Answer:
             if out is not data:
                 self.broken = self._direct.broken
             return None, out
-        return self._watched(self._feed(data), None, data)
+        step = self._feed(data)
+        return self._watched(data) if self._setting.observe else step
 
     def close(self, *, clean: bool = True) -> Step:
         """End the body, once; `clean` is false where it broke off."""
         if self._closed:
             return None, b""
         self._closed = True
-        return self._watched(self._close(clean=clean), None, b"")
+        step = self._close(clean=clean)
+        return self._watched(b"") if self._setting.observe else step
 
-    def _watched(self, step: Step, start: Start | None, data: bytes) -> Step:
-        """What leaves: our step, or where the service only observes what came."""
-        if not self._setting.observe:
-            return step
+    def _watched(self, data: bytes) -> Step:
+        """Where the service only observes, what came leaves."""
         self.broken = False
-        return start, data
+        return None, data
 
     def result(self) -> tuple[State, str]:
         """The state of this response and its reason; ask at its end."""
+        if self._result is not None:
+            return self._result
         body = self._body
         slots = body.slots() if body else ()
         failure = self._failure or (body.failure if body else "")
@@ -117,11 +117,11 @@ class Answer:
 
     def outcome(self) -> Outcome:
         """What was done to this response, and why; ask at its end."""
-        state, reason = self.result()
         body = self._body
+        state, reason = self.result()
         return Outcome(
-            state=state,
-            reason=reason,
+            state,
+            reason,
             route=self._exchange.route,
             dialect=self._dialect.name,
             number=self._exchange.number,
@@ -254,7 +254,7 @@ class Answer:
         if body.failure:
             return self._fail(body.failure, out)
         if last:
-            state, reason = self.result()
+            state, reason = self._result = self.result()
             return self._send(state, reason, changed=self.changes, length=len(out)), out
         return (self._send("planned", changed=True), out) if out else (None, b"")
 

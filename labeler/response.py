@@ -52,6 +52,8 @@ def unlabelled(status: int, exchange: Exchange) -> str:
 
 def summary(slots: tuple[SlotOutcome, ...], failure: str, reason: str = "") -> tuple[State, str]:
     """The state of the whole response from those of its answers."""
+    if len(slots) == 1 and not failure:
+        return slots[0].state, slots[0].reason
     states = {slot.state for slot in slots}
     if failure:
         return ("degraded" if states & {"applied", "degraded"} else "failed"), failure
