@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-import time
 import tracemalloc
 import zlib
 from collections.abc import Callable
@@ -102,13 +101,11 @@ def test_a_long_stream_passes_in_constant_memory(tmp_path: Path, name: str) -> N
     path, headers, pieces = STREAMS[name]
     one = service(tmp_path, "routes: [{path: /t, dialect: text}]")
     measured = Measured(headers, *pieces)
-    begun = time.process_time()
     tracemalloc.start()
     try:
         peak = pass_through(one, measured, path)
     finally:
         tracemalloc.stop()
-    assert time.process_time() - begun < 10
     assert peak < SPARE
     assert measured.received > TOTAL - 2 * len(pieces[1])
     words = (lambda text: text.encode("ascii", "backslashreplace")) if headers is EVENTS else str.encode

@@ -14,6 +14,7 @@ from labeler.framing.sniff import BLANK
 from labeler.labels.slot import OPEN
 from labeler.values import SlotOutcome
 
+_loads = json_text.loads_fast
 _NEXT = b"\n\ndata: "
 _SMALL = 1 << 16
 """An event longer than this is put together from its pieces once, not with every one of them."""
@@ -26,6 +27,7 @@ class EventBody(Records):
         super().__init__(job)
         self._splitter = sse.Splitter(job.limits.record)
         self._alone: JsonBody | None = None
+        self._limit = job.limits.record
         self._look = job.dialect.plain
 
     def feed(self, data: bytes) -> bytes:
@@ -34,7 +36,7 @@ class EventBody(Records):
         rest = self._splitter.rest
         if not rest and data.find(b"\n") == len(data) - 2 and self._simple(data):
             return data
-        if len(rest) < _SMALL and len(rest) + len(data) <= self.job.limits.record:
+        if len(rest) < _SMALL and len(rest) + len(data) <= self._limit:
             if rest:
                 data = self._splitter.take() + data
             cut = data.rfind(b"\n\n") + 2
@@ -89,14 +91,14 @@ class EventBody(Records):
         if (
             self._held
             or self._sidecar
-            or len(data) > self.job.limits.record
+            or len(data) > self._limit
             or not (data.startswith(b"data: {") and data.endswith(b"}\n\n"))
         ):
             return False
         if b"\r" in data:
             return False
         try:
-            doc = json_text.loads_fast(data[6:-2])
+            doc = _loads(data[6:-2])
         except ValueError:
             return False
         found = self._look(doc)
