@@ -17,6 +17,7 @@ from tests.wire import (
     DONE,
     MARK,
     NOTE,
+    USAGE,
     P,
     S,
     bytewise,
@@ -143,6 +144,12 @@ def test_citations_of_a_snapshot_move_with_its_text() -> None:
     moved = choice["message"]["annotations"][0]["url_citation"]
     text = choice["message"]["content"]
     assert text[moved["start_index"] : moved["end_index"]] == "Hi"
+
+
+def test_usage_in_the_middle_ends_nothing() -> None:
+    """Services that report usage as they go have one disclaimer, at the end."""
+    chunks = [*texts("Hi"), USAGE, *texts(" you"), USAGE, chunk({}, "stop"), USAGE, DONE]
+    assert spoken(send(chunks).body) == f"{P}Hi you{S}"
 
 
 @pytest.mark.parametrize("side", [{"type": "status", "message": "searching"}, {"event": "node", "name": "v"}])

@@ -1,5 +1,5 @@
 """The events of a stream, one at a time: labels go into those that carry the text, or right before
-the one that ends it; everything else leaves as the bytes that came in, at once."""
+the one that ends it; all else leaves as it came, at once."""
 
 from __future__ import annotations
 
@@ -44,6 +44,7 @@ class Records(Body):
         super().__init__(job)
         self._slots: dict[int, Slot] = {}
         self._held: list[Piece] = []
+        self._end_at = -1  # among the held: where the last words go, should a usage chunk have been the end
         self._touched: list[Record] = []  # records among the held that get words
         self._late: list[tuple[Record, Text | Shift, bool]] = []  # what waits for how its answer begins
         self._unended = b""  # the line ends that the last event of the stream lacks
@@ -81,10 +82,10 @@ class Records(Body):
     def _odd(self, raw: bytes, data: Any) -> bytes:
         """An event whose data is no object."""
         self._shapes.see_odd(data)
-        if self._held:
-            self._held.append(Piece(raw))
-            return b""
-        return self._flush(raw)
+        if not self._held:
+            return self._flush(raw)
+        self._held.append(Piece(raw))
+        return b""
 
     def _document(self, record: Record) -> bytes:
         doc = record.doc
@@ -93,12 +94,16 @@ class Records(Body):
             self._beside, self._sidecar = True, b""
         before: list[Piece] = []
         parts = list(self.job.dialect.events(doc))
+        silent = not any(isinstance(part, Text) and part.text for part in parts)
+        if self._end_at >= 0 and not silent:
+            self._end_at = -1  # usage was told on the way: the answer goes on
         wholes = {part.slot: part for part in parts if isinstance(part, Text) and part.whole}
         for part in parts:
             if isinstance(part, Failure):
                 return self._upstream_error(record.piece.raw)
             if isinstance(part, End):
-                before += self._close_all()
+                if self._end_at < 0 and any(slot.open for slot in self._slots.values()):
+                    self._end_at = len(self._held)
             elif self.job.mute:
                 continue
             elif isinstance(part, Shift) or (isinstance(part, Text) and part.whole):
@@ -115,12 +120,20 @@ class Records(Body):
         if self._sidecar and any(isinstance(part, Text | Finish) for part in parts):
             record.insert_member("aigc", self._sidecar)
             self._beside, self._sidecar = True, b""
-        self._held += [*before, record.piece]
-        silent = not any(isinstance(part, Text) and part.text for part in parts)
+        self._give(before)
+        self._held.append(record.piece)
         for slot in self._slots.values():
             if slot.holding and (len(self._held) >= _HELD or (silent and slot.blank)):
                 self._insert(slot.settle())
-        return b"" if any(slot.holding for slot in self._slots.values()) else self._flush()
+        waiting = self._end_at >= 0 and len(self._held) < _HELD
+        return b"" if waiting or any(slot.holding for slot in self._slots.values()) else self._flush()
+
+    def _give(self, pieces: list[Piece]) -> None:
+        """Put events of our own behind those that are held, or before the one that seemed to be the end."""
+        if pieces:
+            at = len(self._held) if self._end_at < 0 else self._end_at
+            self._held[at:at] = pieces
+            self._end_at = -1
 
     def _slot(self, index: int) -> Slot:
         slot = self._slots.get(index)
@@ -212,14 +225,11 @@ class Records(Body):
                 self._beside, self._sidecar = True, b""
         return pieces
 
-    # What stands between and after the records.
-
     def _overtake(self, raw: bytes) -> bytes:
         """A comment or heartbeat passes at once, also ahead of events that are held; the account
         says that it stood behind them. Line ends alone may belong to the event before them."""
         if not self._held:
-            self.output.passed(len(raw))
-            return raw
+            return self._flush(raw)
         if not raw.strip(b"\r\n"):
             self._held.append(Piece(raw))
             return b""
@@ -238,6 +248,7 @@ class Records(Body):
         for record in self._touched:
             record.locate()
         self._touched.clear()
+        self._end_at = -1
         if not self._held:
             self.output.passed(len(raw))
             return raw
@@ -246,19 +257,17 @@ class Records(Body):
 
     def _end(self, *, clean: bool = True) -> bytes:
         last = self._close_all("" if clean else BROKEN_OFF)
-        if last and self._unended:
+        if last and self._unended and self._end_at < 0:
             ends = Piece(b"")
             ends.add(0, self._unended)
             self._held.append(ends)
-        self._held += last
+        self._give(last)
         return self._flush()
 
     def _upstream_error(self, raw: bytes) -> bytes:
         self._shapes.known = True
         self._held += self._close_all(UPSTREAM_ERROR)
         return self._flush(raw)
-
-    # When labelling fails.
 
     def _pass(self, data: bytes) -> bytes:
         if self.broken:

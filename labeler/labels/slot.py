@@ -70,6 +70,11 @@ class Slot:
         return self.state == HEAD and bool(self._pending)
 
     @property
+    def open(self) -> bool:
+        """True while there is text whose end has not come."""
+        return self.state in (OPEN, JSON)
+
+    @property
     def blank(self) -> bool:
         """True where nothing but white space waits."""
         return not any(piece.text[piece.skip :].strip() for piece in self._pending)
