@@ -11,12 +11,9 @@ from typing import Any
 import orjson
 from fastapi import FastAPI
 from pydantic import BaseModel
-from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from benchmarks.common import Row, interleave, median_difference_ratio
+from benchmarks.common import Nothing, Row, asking, interleave, median_difference_ratio
 from labeler import Labeler, LabelMiddleware
 
 QUESTION = "孩子发烧39度怎么办"
@@ -101,26 +98,10 @@ class ParseEditDump:
         await self.app(scope, receive, edit)
 
 
-class Nothing(BaseHTTPMiddleware):
-    """Starlette's BaseHTTPMiddleware that does nothing."""
-
-    async def dispatch(self, request: Request, call_next: RequestResponseEndpoint) -> Response:
-        return await call_next(request)
-
-
 def ask(loop: asyncio.AbstractEventLoop, app: Any) -> float:
     """Seconds for one request, from a batch in process."""
 
     async def once() -> None:
-        asked = False
-
-        async def receive() -> Message:
-            nonlocal asked
-            if asked:
-                await asyncio.sleep(3600)
-            asked = True
-            return {"type": "http.request", "body": _REQUEST, "more_body": False}
-
         async def send(message: Message) -> None:
             pass
 
@@ -145,7 +126,7 @@ def ask(loop: asyncio.AbstractEventLoop, app: Any) -> float:
             "client": ("127.0.0.1", 50000),
             "server": ("127.0.0.1", 80),
         }
-        await app(scope, receive, send)
+        await app(scope, asking(_REQUEST), send)
 
     async def batch() -> float:
         start = time.perf_counter()

@@ -2,9 +2,37 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from statistics import median
+
+from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Message, Receive
+
+
+class Nothing(BaseHTTPMiddleware):
+    """Starlette's BaseHTTPMiddleware that does nothing."""
+
+    async def dispatch(self, request: Request, call_next: RequestResponseEndpoint) -> Response:
+        return await call_next(request)
+
+
+def asking(body: bytes) -> Receive:
+    """The `receive` of a client that sends this body and stays."""
+    asked = False
+
+    async def receive() -> Message:
+        nonlocal asked
+        if asked:
+            await asyncio.sleep(3600)
+        asked = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return receive
+
 
 Samples = dict[str, list[float]]
 

@@ -11,12 +11,9 @@ from functools import partial
 from typing import Any
 
 import orjson
-from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from benchmarks.common import Row, interleave, median_difference_ratio
+from benchmarks.common import Nothing, Row, asking, interleave, median_difference_ratio
 from labeler import Labeler, LabelMiddleware
 
 EVENTS = 1_000
@@ -102,30 +99,15 @@ class Forward:
         await self.app(scope, receive, forward)
 
 
-class Nothing(BaseHTTPMiddleware):
-    """(c): Starlette's BaseHTTPMiddleware that does nothing."""
-
-    async def dispatch(self, request: Request, call_next: RequestResponseEndpoint) -> Response:
-        return await call_next(request)
-
-
 async def drive(app: Any, sent: list[Message] | None = None) -> float:
     """Run one request in process; seconds."""
-    asked = False
-
-    async def receive() -> Message:
-        nonlocal asked
-        if asked:
-            await asyncio.sleep(3600)
-        asked = True
-        return {"type": "http.request", "body": _REQUEST, "more_body": False}
 
     async def send(message: Message) -> None:
         if sent is not None:
             sent.append(message)
 
     start = time.perf_counter()
-    await app(dict(_SCOPE), receive, send)
+    await app(dict(_SCOPE), asking(_REQUEST), send)
     return time.perf_counter() - start
 
 

@@ -177,9 +177,7 @@ class Labeler:
         spoken = DIALECTS[dialect]
         read = self.request(Claim("", spoken), {}, request) if request else None
         exchange = self._exchange(about, read)
-        verdict = decide(self.service.policies, exchange)
-        mute, notes = (read.asked.mute, read.notes) if read else ("", ())
-        answer = Answer(spoken, exchange, verdict, self._setting, mute=mute, notes=notes)
+        answer = self._answer(spoken, exchange, decide(self.service.policies, exchange), read)
         steps = [
             answer.begin(200, [(b"content-type", content_type.encode("latin-1"))]),
             answer.feed(body),
@@ -221,9 +219,7 @@ class Labeler:
             verdict = wrong or decide(self.service.policies, exchange)
         except PolicyError as error:
             verdict = error
-        if request is None:
-            return Answer(dialect, exchange, verdict, self._setting)
-        return Answer(dialect, exchange, verdict, self._setting, mute=request.asked.mute, notes=request.notes)
+        return self._answer(dialect, exchange, verdict, request)
 
     def end(self, answer: Answer) -> None:
         """Count the answer's outcome, and hand it to the hook if there is one."""
@@ -250,6 +246,12 @@ class Labeler:
     def number(self) -> str:
         """A new content number: a sortable UUID (version 7)."""
         return content_number(time.time_ns() // 1_000_000, getrandbits(80))
+
+    def _answer(
+        self, dialect: Dialect, exchange: Exchange, verdict: Verdict | PolicyError, request: Request | None
+    ) -> Answer:
+        mute, notes = (request.asked.mute, request.notes) if request else ("", ())
+        return Answer(dialect, exchange, verdict, self._setting, mute=mute, notes=notes)
 
     def _claim(self, path: str) -> Claim:
         # Many servers take `//`, `/.`, `;x` and a slash at the end as none, and some any case: the client

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -44,13 +45,12 @@ class Job(NamedTuple):
     limits: Limits = Limits()
 
 
-class Body:
+class Body(ABC):
     """Feed it the (content-decoded) bytes of one response; send what it gives.
 
     `failure` says why labelling failed, "" where it did not. `broken` is true where the transfer
     must be broken off after the bytes that were given last: the policy's word is `block`. `degraded`:
-    labelling failed after the label had been given. `reason`
-    says why a body has no answers at all.
+    labelling failed after the label had been given. `reason` says why a body has no answers at all.
     """
 
     kind: Literal["json", "events", "text"]
@@ -64,17 +64,17 @@ class Body:
         self.broken = False
         self.degraded = False
 
+    @abstractmethod
     def feed(self, data: bytes) -> bytes:
         """Take the next bytes."""
-        raise NotImplementedError
 
+    @abstractmethod
     def close(self, *, clean: bool = True) -> bytes:
         """End the body; `clean` is false where the upstream broke off."""
-        raise NotImplementedError
 
+    @abstractmethod
     def slots(self) -> tuple[SlotOutcome, ...]:
         """What became of each answer, in order."""
-        raise NotImplementedError
 
     def muted(self) -> tuple[SlotOutcome, ...]:
         """The one answer that a muted job has: labelled beside its text, or not at all."""
