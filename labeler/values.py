@@ -10,6 +10,7 @@ Place = Literal["start", "end", "both", "interface"]
 OnFailure = Literal["block", "pass"]
 Structured = Literal["header", "field", "block"]
 State = Literal["applied", "skipped", "failed", "degraded"]
+Position = Literal["top-left", "top", "top-right", "left", "right", "bottom-left", "bottom", "bottom-right"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,48 @@ class Stamp:
 
 
 @dataclass(frozen=True, slots=True)
+class Look:
+    """The visible label of a picture: its words (lines, each with both elements where it stands alone)
+    and how they are drawn.
+
+    `size` is the height of every drawn letter, digit and ideograph, `margin` the distance from the
+    edge; both are fractions of the picture's shortest side (GB 45438-2025, 5.2: at least 0.05).
+    Colours are `#rrggbb`. `plate` lies under the words with `opacity` (0 to 1); without one ("") the
+    words have an `outline`. `font` is the path of a font file, "" for the one that travels along.
+    """
+
+    words: str = "AI生成"
+    position: Position = "bottom-right"
+    size: float = 0.05
+    margin: float = 0.02
+    colour: str = "#ffffff"
+    plate: str = "#000000"
+    outline: str = ""
+    opacity: float = 0.65
+    font: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PictureRule:
+    """What holds for the pictures of one response.
+
+    `exact`: all but the label must stay as it was. `record`: whether a picture without an AIGC
+    record is a failure. `existing`: what happens to a valid record of another producer. `signed`:
+    whether files with a C2PA manifest are labelled, which makes it invalid, or left alone.
+    `source_type`: the IPTC DigitalSourceType that is written beside the record, "" for none. `url`:
+    what happens to a picture that arrives only as a URL. `on_failure` is the verdict's.
+    """
+
+    look: Look = field(default_factory=Look)
+    exact: bool = False
+    record: Literal["wanted", "required"] = "wanted"
+    existing: Literal["keep", "replace", "refuse"] = "keep"
+    signed: Literal["label", "leave"] = "label"
+    source_type: str = ""
+    url: Literal["leave", "proxy", "embed"] = "leave"
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """What has to be said in one response, because of what, and what happens where it cannot be."""
 
@@ -70,6 +113,7 @@ class Verdict:
     on_failure: OnFailure = "block"
     structured: Structured = "header"
     end_only_streams: bool = False
+    picture: PictureRule = field(default_factory=PictureRule)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +138,32 @@ class SlotOutcome:
 
 
 @dataclass(frozen=True, slots=True)
+class PictureOutcome:
+    """What happened to one picture.
+
+    `number` is its content number, `format` as `png`, `place` where it stood (`data[0].b64_json`,
+    "" for a body or a file that is one picture). `visible` and `record` tell about the two labels:
+    `applied`, `there already`, `kept: <producer>`, `skipped: <reason>`. `outside` says whether all
+    that the label does not cover is `identical` or was `re-encoded`. `notes` are facts that a
+    reviewer wants: which system package is missing, whether an upstream's C2PA manifest is still valid.
+    """
+
+    number: str
+    state: State
+    reason: str = ""
+    format: str = ""
+    place: str = ""
+    visible: str = ""
+    record: str = ""
+    outside: Literal["identical", "re-encoded"] = "identical"
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What was done to one response and why; every covered response has exactly one.
 
-    `state` sums the slots up: `failed` before `degraded` before `applied` before `skipped`.
+    `state` sums the slots and pictures up: `failed` before `degraded` before `applied` before `skipped`.
     `observed` is true where `mode: observe` only reported what would have been done.
     `notes` are facts that a reviewer wants: `scenario: request unread`, `history: signed`, `re-dump`.
     """
@@ -111,5 +177,6 @@ class Outcome:
     observed: bool = False
     verdict: Verdict | None = None
     slots: tuple[SlotOutcome, ...] = ()
+    pictures: tuple[PictureOutcome, ...] = ()
     edits: tuple[Edit, ...] = ()
     notes: tuple[str, ...] = ()

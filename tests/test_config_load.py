@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from labeler.config import Gateway, Headers, Limits, Service, Upstream, load
-from labeler.config.credit_code import fault_of
 from labeler.errors import PolicyError, Problem
 
 CODE = "91110102MAD55U9H0F"
@@ -188,25 +187,3 @@ def test_a_wrong_variable_is_told_by_its_name(variable: str, value: str, says: s
         load(environ={variable: value})
     assert [one.file for one in caught.value.problems] == [f"environment {variable}"]
     assert says in str(caught.value)
-
-
-@pytest.mark.parametrize("code", [CODE, "91440300708461136T", "9144030008867405X2"])
-def test_valid_credit_codes_pass(code: str) -> None:
-    """Codes of real organisations have the check digit of GB 32100-2015."""
-    assert fault_of(code) == ""
-
-
-@pytest.mark.parametrize(
-    "code",
-    ["", CODE[:-1], CODE + "0", CODE[:-1] + "G", CODE.lower(), CODE.replace("1", "I", 1), "９" + CODE[1:]],
-)
-def test_wrong_credit_codes_are_told(code: str) -> None:
-    """Length, alphabet and check digit are looked at."""
-    assert fault_of(code)
-
-
-@pytest.mark.parametrize("place", range(17))
-def test_every_digit_of_a_credit_code_counts(place: int) -> None:
-    """One digit changed anywhere breaks the check digit."""
-    other = "2" if CODE[place] != "2" else "3"
-    assert fault_of(CODE[:place] + other + CODE[place + 1 :])

@@ -21,11 +21,12 @@ ROOT = Path(__file__).parents[1]
 LEVELS: tuple[set[str], ...] = (
     {"errors"},
     {"values"},
+    {"cache", "fetch", "links", "number"},
     {"framing", "media"},
-    {"labels", "dialects"},
+    {"labels", "dialects", "pixels"},
     {"body", "policy"},
-    {"config"},
-    {"headers", "number", "request"},
+    {"config", "inspection", "picture"},
+    {"headers", "request"},
     {"response"},
     {"answer"},
     {"texts"},
@@ -39,6 +40,7 @@ LEVELS: tuple[set[str], ...] = (
 
 KNOWS = {
     "starlette": {"asgi", "gateway", "cli"},
+    "PIL": {"pixels"},
     "pydantic": {"labels", "policy", "config"},
     "aiohttp": {"gateway", "cli"},
     "uvicorn": {"gateway", "cli"},

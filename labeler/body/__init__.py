@@ -4,8 +4,23 @@ from __future__ import annotations
 
 from labeler.body.base import Body, Job, Limits
 from labeler.body.events import EventBody
+from labeler.body.picture import PictureBody
+from labeler.body.pictures import Draw, Given, Pictured, Work
 from labeler.body.splice import undo
 from labeler.body.text import TextBody
 from labeler.body.whole import JsonBody
 
-__all__ = ["Body", "EventBody", "Job", "JsonBody", "Limits", "TextBody", "undo"]
+__all__ = [
+    "Body",
+    "Draw",
+    "EventBody",
+    "Given",
+    "Job",
+    "JsonBody",
+    "Limits",
+    "PictureBody",
+    "Pictured",
+    "TextBody",
+    "Work",
+    "undo",
+]

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from labeler.body.pictures import Draw, Pictures, Work
 from labeler.body.splice import Ledgered
 from labeler.dialects.base import Dialect
 from labeler.errors import ContentError
@@ -43,21 +44,26 @@ class Job(NamedTuple):
     structured: Structured = "header"
     number: str = ""
     limits: Limits = Limits()
+    draw: Draw | None = None
 
 
 class Body(ABC):
     """Feed it the (content-decoded) bytes of one response; send what it gives.
+
+    Pictures come out as work: take it from `pictures` after each call, run it, and hand each one back
+    to `settle`, in any order. What stands behind a picture waits for it, also behind `close`.
 
     `failure` says why labelling failed, "" where it did not. `broken` is true where the transfer
     must be broken off after the bytes that were given last: the policy's word is `block`. `degraded`:
     labelling failed after the label had been given. `reason` says why a body has no answers at all.
     """
 
-    kind: Literal["json", "events", "text"]
+    kind: Literal["json", "events", "text", "picture"]
 
     def __init__(self, job: Job) -> None:
         self.job = job
         self.output = Ledgered()
+        self.pictures = Pictures(job.draw)
         self.notes: list[str] = []
         self.reason = ""
         self.failure = ""
@@ -71,6 +77,23 @@ class Body(ABC):
     @abstractmethod
     def close(self, *, clean: bool = True) -> bytes:
         """End the body; `clean` is false where the upstream broke off."""
+
+    def settle(self, work: Work) -> bytes:
+        """Take a picture back; what can leave now."""
+        reason = self.pictures.settle(work)
+        if reason and self.job.on_failure == "block":
+            self.pictures.abandon(reason)
+            return self.withheld(reason)
+        return b"" if self.pictures.busy else self.settled()
+
+    def settled(self) -> bytes:
+        """Every picture so far is back: what waited for them."""
+        return b""
+
+    def withheld(self, reason: str) -> bytes:
+        """A picture cannot be labelled, and the policy's word is `block`."""
+        self.failure, self.broken = reason, True
+        return b""
 
     @abstractmethod
     def slots(self) -> tuple[SlotOutcome, ...]:

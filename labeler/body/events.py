@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from labeler.body.base import Job
-from labeler.body.records import DONE, Record, Records
+from labeler.body.base import BROKEN_OFF, Job
+from labeler.body.queue import Record
+from labeler.body.records import DONE, Records
 from labeler.body.splice import Piece
 from labeler.body.whole import JsonBody
 from labeler.errors import ContentError
@@ -28,7 +29,8 @@ class EventBody(Records):
         self._splitter = sse.Splitter(job.limits.record)
         self._alone: JsonBody | None = None
         self._limit = job.limits.record
-        self._look = job.dialect.plain
+        self._plain = job.dialect.plain
+        self._pictured = self.pictures.wanted
 
     def feed(self, data: bytes) -> bytes:
         if self._passing:
@@ -56,6 +58,8 @@ class EventBody(Records):
             return self._document_alone(rest, clean=clean)
         out: list[bytes] = []
         try:
+            if not clean and any(watch.open for watch in self._watches.values()):
+                raise ContentError(BROKEN_OFF)
             self._splitter.close()
             if rest and clean:
                 self._unended = _missing_end(rest)
@@ -78,7 +82,7 @@ class EventBody(Records):
     def _document_alone(self, data: bytes, *, clean: bool) -> bytes:
         """A JSON body that was announced as a stream (an error, mostly) is what it is."""
         body = self._alone = JsonBody(self.job)
-        body.output = self.output
+        body.output, body.pictures = self.output, self.pictures
         out = body.feed(data) + body.close(clean=clean)
         self.failure, self.broken, self.reason = body.failure, body.broken, body.reason
         return out
@@ -101,7 +105,7 @@ class EventBody(Records):
             doc = _loads(data[6:-2])
         except ValueError:
             return False
-        found = self._look(doc)
+        found = self._plain(doc)
         if found is None:
             return False
         index, text = found
@@ -109,13 +113,15 @@ class EventBody(Records):
         if slot is None or slot.state != OPEN or slot.tool:
             return False
         if text:
+            if "," in text and self._pictured and slot.begins_picture(text):
+                return False
             slot.run(text)
             slot.last = doc
         self.output.length += len(data)
         return True
 
     def _run(self, data: bytes, cut: int, parts: list[bytes], docs: list[Any]) -> bytes:
-        plain, slots = self._look, self._slots
+        plain, slots = self._plain, self._slots
         out: list[bytes] = []
         start = at = 0
         try:
@@ -125,7 +131,12 @@ class EventBody(Records):
                 if found is not None:
                     index, text = found
                     slot = slots.get(index)
-                    if not text or (slot is not None and slot.state == OPEN and not slot.tool):
+                    if not text or (
+                        slot is not None
+                        and slot.state == OPEN
+                        and not slot.tool
+                        and not ("," in text and self._pictured and slot.begins_picture(text))
+                    ):
                         if text:
                             slot.run(text)  # type: ignore[union-attr]
                             slot.last = doc  # type: ignore[union-attr]

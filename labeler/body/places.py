@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from labeler.body.splice import Piece
-from labeler.dialects.base import Shift, Text
+from labeler.dialects.base import Path, Shift, Text
 from labeler.framing import json_text
 
 _NUMBER = re.compile(rb"-?\d+")
+
+
+class Range(NamedTuple):
+    """Some characters of the string `text` at `path`."""
+
+    path: Path
+    text: str
+    start: int
+    end: int
 
 
 class Source:
@@ -23,7 +32,7 @@ class Source:
         self.piece = piece
         self.payload = payload
         self._lead = lead
-        self._wanted: list[tuple[Text | Shift, Sequence[Any]]] = []
+        self._wanted: list[tuple[Text | Range | Shift, Sequence[Any]]] = []
 
     def where(self, at: int) -> int:
         """The place in the piece of byte `at` of the document."""
@@ -34,6 +43,10 @@ class Source:
         if inserts:
             self._wanted.append((text, inserts))
 
+    def replace(self, range_: Range, content: bytes) -> None:
+        """Put `content` (ASCII that needs no escape) where characters of a string stood."""
+        self._wanted.append((range_, content))
+
     def move_offsets(self, shift: Shift, values: Sequence[int]) -> None:
         """Write the numbers at a shift's path anew where they changed."""
         self._wanted.append((shift, values))
@@ -41,7 +54,7 @@ class Source:
     def locate(self) -> None:
         """Find the places of all that was asked for, in one walk, and note the changes."""
         wanted, self._wanted = self._wanted, []
-        if len(wanted) == 1 and isinstance(wanted[0][0], Text):
+        if len(wanted) == 1 and isinstance(wanted[0][0], Text | Range):
             text = wanted[0][0]
             places = [json_text.find_string(self.payload, text.path, text.text)]
         elif wanted:
@@ -51,6 +64,11 @@ class Source:
         for (part, asked), (start, end) in zip(wanted, places, strict=True):
             if isinstance(part, Text):
                 self._words(part, start, end, asked)
+            elif isinstance(part, Range):
+                literal = self.payload[start:end]
+                begin = start + json_text.offset_of(literal, part.text, part.start)
+                stop = start + json_text.offset_of(literal, part.text, part.end)
+                self.piece.add(self.where(begin), bytes(asked), removed=self.payload[begin:stop])
             else:
                 self._numbers(part, start, end, asked)
 

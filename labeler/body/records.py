@@ -4,51 +4,29 @@ the one that ends it; all else leaves as it came, at once."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from typing import Any
 
-from labeler.body.base import BROKEN_OFF, UPSTREAM_ERROR, Body, Job
-from labeler.body.places import Source, moved
+from labeler.body.base import BROKEN_OFF, UPSTREAM_ERROR, Job
+from labeler.body.queue import HELD, Queue, Record
 from labeler.body.shapes import Shapes
 from labeler.body.splice import Piece
-from labeler.dialects.base import Broken, Doc, End, Failure, Finish, Shift, Text, Tool
+from labeler.dialects.base import Broken, End, Failure, Finish, Picture, Shift, Text, Tool
 from labeler.errors import ContentError
 from labeler.framing import json_text, sse
-from labeler.labels.slot import CLOSED, Insertion, Slot
+from labeler.labels.slot import CLOSED, Slot
 from labeler.values import SlotOutcome
 
 DONE = b"[DONE]"
 _NAMED_ERROR = re.compile(rb"event: ?error[\r\n]")
-_HELD = 64
-"""No more events are held back than this while an answer's first characters are undecided."""
 
 
-class Record(Source):
-    """One event, its data, and what is changed in it."""
-
-    def __init__(self, raw: bytes, event: sse.Event, doc: Doc) -> None:
-        super().__init__(Piece(raw), event.payload)
-        self.event = event
-        self.doc = doc
-
-    def where(self, at: int) -> int:
-        return self.event.raw_offset(at)
-
-
-class Records(Body):
+class Records(Queue):
     """The state machine of one stream; each answer in it is a slot of its own."""
-
-    kind = "events"
 
     def __init__(self, job: Job) -> None:
         super().__init__(job)
-        self._slots: dict[int, Slot] = {}
-        self._held: list[Piece] = []
-        self._end_at = -1  # among the held: where the last words go, should a usage chunk have been the end
-        self._touched: list[Record] = []  # records among the held that get words
-        self._late: list[tuple[Record, Text | Shift, bool]] = []  # what waits for how its answer begins
         self._unended = b""  # the line ends that the last event of the stream lacks
-        self._passing = bool(job.mute and not job.beside)
+        self._passing = bool(job.mute and not job.beside and job.draw is None)
         self._sidecar = job.sidecar if job.beside else b""
         self._beside = False  # the stream has an `aigc` object
         self._shapes = Shapes(job.dialect, mute=bool(job.mute))
@@ -104,8 +82,12 @@ class Records(Body):
             if isinstance(part, End):
                 if self._end_at < 0 and any(slot.open for slot in self._slots.values()):
                     self._end_at = len(self._held)
+            elif isinstance(part, Picture):
+                if self.pictures.wanted:
+                    self._picture(record, part)
             elif self.job.mute:
-                continue
+                if isinstance(part, Text) and part.text and self.pictures.wanted:
+                    self._look(None, record, part)
             elif isinstance(part, Shift) or (isinstance(part, Text) and part.whole):
                 self._late.append((record, part, self._slot(part.slot).state == CLOSED))
             elif isinstance(part, Text):
@@ -123,17 +105,9 @@ class Records(Body):
         self._give(before)
         self._held.append(record.piece)
         for slot in self._slots.values():
-            if slot.holding and (len(self._held) >= _HELD or (silent and slot.blank)):
+            if slot.holding and (len(self._held) >= HELD or (silent and slot.blank)):
                 self._insert(slot.settle())
-        waiting = self._end_at >= 0 and len(self._held) < _HELD
-        return b"" if waiting or any(slot.holding for slot in self._slots.values()) else self._flush()
-
-    def _give(self, pieces: list[Piece]) -> None:
-        """Put events of our own behind those that are held, or before the one that seemed to be the end."""
-        if pieces:
-            at = len(self._held) if self._end_at < 0 else self._end_at
-            self._held[at:at] = pieces
-            self._end_at = -1
+        return b"" if self._undecided else self._flush()
 
     def _slot(self, index: int) -> Slot:
         slot = self._slots.get(index)
@@ -150,32 +124,13 @@ class Records(Body):
     def _text(self, record: Record, part: Text) -> None:
         if part.text:
             slot = self._slot(part.slot)
+            if self.pictures.wanted:
+                self._look(slot, record, part)
             slot.last = record
             slot.tool = (
                 slot.tool and not part.text.strip()
             )  # it ends in a call only if none of its text follows
             self._insert(slot.feed((record, part), part.text))
-
-    def _catch_up(self) -> None:
-        """What repeats an answer or points into it follows, once it is known how the answer begins."""
-        late, self._late = self._late, []
-        for record, part, ended in late:
-            slot = self._slots[part.slot]
-            if isinstance(part, Text):
-                self._insert(slot.repeat((record, part), part.text, ended=ended))
-            else:
-                if slot.base is None:
-                    slot.base = part.values[0] if part.based else 0
-                base, given = slot.base, slot.given
-                values = [base + moved(value - base, given, end=part.end) for value in part.values]
-                record.move_offsets(part, values)
-                self._touched.append(record)
-
-    def _insert(self, insertions: Iterable[Insertion]) -> None:
-        for insertion in insertions:
-            record, text = insertion.handle
-            record.insert_words(text, [(insertion.at, insertion.words)])
-            self._touched.append(record)
 
     def _finish(self, record: Record, index: int, parts: list[Any], wholes: dict[int, Text]) -> list[Piece]:
         slot = self._slot(index)
@@ -193,6 +148,7 @@ class Records(Body):
         slot = self._slots[index]
         if slot.state == CLOSED:
             return []
+        self._ended(index)
         insertions, words = slot.close(failed=failed)
         self._insert(insertions)
         if slot.reason == "JSON answer" and not failed and not self._beside:
@@ -219,41 +175,13 @@ class Records(Body):
     def _close_all(self, failed: str = "") -> list[Piece]:
         """End all answers, with no event at hand that ends them."""
         pieces = [piece for index in list(self._slots) for piece in self._close_slot(index, None, failed)]
+        for index in self._watches:
+            self._ended(index)
         for index, slot in self._slots.items():
             if self._sidecar and slot.last is not None:
                 pieces.append(self._injected(slot, index, "", self._sidecar))
                 self._beside, self._sidecar = True, b""
         return pieces
-
-    def _overtake(self, raw: bytes) -> bytes:
-        """A comment or heartbeat passes at once, also ahead of events that are held; the account
-        says that it stood behind them. Line ends alone may belong to the event before them."""
-        if not self._held:
-            return self._flush(raw)
-        if not raw.strip(b"\r\n"):
-            self._held.append(Piece(raw))
-            return b""
-        ahead, ghost = Piece(b""), Piece(raw)
-        ahead.add(0, raw)
-        ghost.add(0, b"", removed=raw)
-        self._held.append(ghost)
-        return self.output.write([ahead])
-
-    def _flush(self, raw: bytes = b"") -> bytes:
-        for slot in self._slots.values():
-            if slot.holding:  # what leaves must be decided
-                self._insert(slot.settle())
-        if self._late:
-            self._catch_up()
-        for record in self._touched:
-            record.locate()
-        self._touched.clear()
-        self._end_at = -1
-        if not self._held:
-            self.output.passed(len(raw))
-            return raw
-        held, self._held = self._held, []
-        return self.output.write([*held, Piece(raw)] if raw else held)
 
     def _end(self, *, clean: bool = True) -> bytes:
         last = self._close_all("" if clean else BROKEN_OFF)
@@ -269,21 +197,21 @@ class Records(Body):
         self._held += self._close_all(UPSTREAM_ERROR)
         return self._flush(raw)
 
-    def _pass(self, data: bytes) -> bytes:
-        if self.broken:
-            return b""
-        self.output.passed(len(data))
-        return data
+    def withheld(self, reason: str) -> bytes:
+        return self._failed(reason, b"", withhold=True)
 
-    def _failed(self, reason: str, rest: bytes) -> bytes:
-        """The policy's word: `block` breaks the transfer off while an answer lacks its marker;
-        otherwise the rest passes as it is."""
+    def _failed(self, reason: str, rest: bytes, *, withhold: bool = False) -> bytes:
+        """The policy's word: `block` breaks the transfer off while an answer lacks its marker, or where
+        a picture has to be withheld; otherwise the rest passes as it is."""
         self.failure = reason
         self._passing = True
+        withhold = withhold or self._drawing
+        self.pictures.abandon(reason)
+        self._watches.clear()
         slots = self._slots.values()
         beside = bool(self.job.mute) and self._beside
         marked = beside or (bool(slots) and all(slot.marked for slot in slots))
-        if self.job.on_failure == "block" and not marked:
+        if self.job.on_failure == "block" and (withhold or not marked):
             self.broken = True
             self._held.clear()
             error = Piece(b"")

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
 
 from labeler.body.base import BROKEN_OFF, UPSTREAM_ERROR, Body, Job
-from labeler.body.places import Source, moved
+from labeler.body.pictures import Given, spelled, within
+from labeler.body.places import Range, Source, moved
 from labeler.body.splice import Piece
-from labeler.dialects.base import Broken, Part, Shift, Text, Tool
+from labeler.dialects.base import Broken, Part, Picture, Shift, Text, Tool
 from labeler.errors import ContentError
 from labeler.framing import json_text
 from labeler.framing.sse import BOM
@@ -26,6 +29,8 @@ class JsonBody(Body):
         self._kept: list[bytes] = []
         self._size = 0
         self._slots: tuple[SlotOutcome, ...] = ()
+        self._piece = Piece(b"")
+        self._source: Source | None = None
 
     def feed(self, data: bytes) -> bytes:
         if self.failure:
@@ -50,13 +55,18 @@ class JsonBody(Body):
         if not data:
             self.reason = "no body"
             return b""
-        piece = Piece(data)
+        self._piece = Piece(data)
         try:
-            self._label(piece)
+            self._label(self._piece)
         except ContentError as error:
             self._fail(str(error))
             return self._release()
-        return self.output.write([piece])
+        return b"" if self.pictures.new else self.settled()
+
+    def settled(self) -> bytes:
+        if self._source is not None:
+            self._source.locate()
+        return self.output.write([self._piece])
 
     def slots(self) -> tuple[SlotOutcome, ...]:
         return self._slots
@@ -72,18 +82,43 @@ class JsonBody(Body):
         if isinstance(doc, dict) and not doc.get("choices") and self.job.dialect.refused(doc):
             self.reason = "error body"
             return
-        source = Source(piece, payload, lead)
+        source = self._source = Source(piece, payload, lead)
+        answers = _answers(self._parts(doc))
         if self.job.mute:
             self._slots = self.muted()
         else:
-            answers = _answers(self.job.dialect.parts(doc))
-            self._slots = tuple([self._answer(source, one, len(answers)) for one in answers])
+            self._slots = tuple([self._answer(source, one, len(answers)) for one in answers if one.spoken])
+        if self.pictures.wanted:
+            self._draw(source, answers)
         sidecar = self.job.sidecar if self.job.beside else b""
         if "JSON answer" in [slot.reason for slot in self._slots]:
             sidecar = sidecar or self.json_answer()
         if sidecar and isinstance(doc, dict) and "aigc" not in doc:
             source.insert_member("aigc", sidecar)
-        source.locate()
+
+    def _parts(self, doc: Any) -> list[Part]:
+        """The parts of a document. One into which no text goes may have any shape; in one that its
+        dialect does not know there is no place for a picture either."""
+        try:
+            return list(self.job.dialect.parts(doc))
+        except ContentError:
+            if self.job.mute:
+                return []
+            raise
+
+    def _draw(self, source: Source, answers: list[_One]) -> None:
+        """Hand the pictures out: those in places of their own, and those within texts."""
+        found: list[tuple[Range, Given]] = []
+        for one in answers:
+            for picture in one.pictures:
+                range_ = Range(picture.path, picture.text, 0, len(picture.text))
+                found.append((range_, Given(picture.form, picture.text, spelled(picture.path))))
+            for text in one.texts:
+                for start, end in within(text.text) if "base64," in text.text else ():
+                    given = Given("base64", text.text[start:end], spelled(text.path))
+                    found.append((Range(text.path, text.text, start, end), given))
+        for range_, given in found:
+            self.pictures.add(given._replace(alone=len(found) == 1), partial(source.replace, range_))
 
     def _answer(self, source: Source, one: _One, count: int) -> SlotOutcome:
         texts = one.texts
@@ -128,15 +163,21 @@ class _One:
     index: int
     texts: list[Text] = field(default_factory=list)
     shifts: list[Shift] = field(default_factory=list)
+    pictures: list[Picture] = field(default_factory=list)
     tool: bool = False
     broken: bool = False
+
+    @property
+    def spoken(self) -> bool:
+        """Whether there is more to it than pictures."""
+        return bool(self.texts or not self.pictures or self.tool or self.broken)
 
 
 def _answers(parts: Iterable[Part]) -> list[_One]:
     """The answers of a document, in order of their index."""
     found: dict[int, _One] = {}
     for part in parts:
-        if isinstance(part, Text | Tool | Shift | Broken):
+        if isinstance(part, Text | Tool | Shift | Broken | Picture):
             one = found.get(part.slot)
             if one is None:
                 one = found[part.slot] = _One(part.slot)
@@ -146,6 +187,8 @@ def _answers(parts: Iterable[Part]) -> list[_One]:
                 one.tool = True
             elif isinstance(part, Broken):
                 one.broken = True
+            elif isinstance(part, Picture):
+                one.pictures.append(part)
             else:
                 one.shifts.append(part)
     return sorted(found.values(), key=lambda one: one.index) if len(found) > 1 else list(found.values())

@@ -1,4 +1,4 @@
-"""The command line: `labeler label | serve | policy | demo`.
+"""The command line: `labeler label | inspect | serve | policy | demo`.
 
 Exit codes: 0 all is well; 1 the content or a check failed; 2 the call, the configuration or the
 installation is wrong. Results go to stdout, everything else to stderr.
@@ -14,7 +14,7 @@ from importlib import import_module
 
 from labeler.errors import LabelerError, MissingExtra, PolicyError
 
-COMMANDS = ("label", "serve", "policy", "demo")
+COMMANDS = ("label", "inspect", "serve", "policy", "demo")
 """Each is a module of this package with `add(commands)`, which sets `run` on its parser."""
 
 

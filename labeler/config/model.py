@@ -11,9 +11,10 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
 
-from labeler.config.credit_code import fault_of
+from labeler.labels.credit_code import fault_of
+from labeler.policy.base import Model, Name
 from labeler.policy.document import Fault, fault
-from labeler.policy.model import Model, Name, Route
+from labeler.policy.model import Route
 
 Dialect = Literal["openai-chat", "openai-legacy", "text"]
 DIALECTS: tuple[str, ...] = get_args(Dialect)

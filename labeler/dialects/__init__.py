@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from labeler.dialects.base import Asked, Dialect
 from labeler.dialects.openai_chat import OpenAIChat
+from labeler.dialects.openai_images import OpenAIImages
 from labeler.dialects.openai_legacy import OpenAILegacy
+from labeler.dialects.picture import OnePicture
 from labeler.dialects.text import PlainText
 
-DIALECTS: dict[str, Dialect] = {d.name: d for d in (OpenAIChat(), OpenAILegacy(), PlainText())}
+DIALECTS: dict[str, Dialect] = {
+    d.name: d for d in (OpenAIChat(), OpenAILegacy(), OpenAIImages(), PlainText(), OnePicture())
+}
 
 
 def claimed(path: str) -> Dialect | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 Doc = dict[str, Any]
 Path = tuple[str | int, ...]
@@ -49,6 +49,15 @@ class Shift(NamedTuple):
     based: bool = False
 
 
+class Picture(NamedTuple):
+    """One picture of an answer: its base64, or a URL (`data:` too)."""
+
+    slot: int
+    path: Path
+    text: str
+    form: Literal["base64", "url"]
+
+
 class Tool(NamedTuple):
     """The answer calls a tool: what follows its text is not for people."""
 
@@ -77,7 +86,7 @@ class Failure:
     """The upstream reports an error: nothing may be said after it."""
 
 
-Part = Text | Shift | Tool | Finish | Broken | End | Failure
+Part = Text | Picture | Shift | Tool | Finish | Broken | End | Failure
 
 
 class Dialect(Protocol):

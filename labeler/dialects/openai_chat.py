@@ -7,7 +7,20 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from labeler.dialects.base import Asked, Broken, Doc, End, Failure, Finish, Part, Path, Shift, Text, Tool
+from labeler.dialects.base import (
+    Asked,
+    Broken,
+    Doc,
+    End,
+    Failure,
+    Finish,
+    Part,
+    Path,
+    Picture,
+    Shift,
+    Text,
+    Tool,
+)
 from labeler.errors import ContentError
 
 TOOL_FINISH = ("tool_calls", "function_call")
@@ -153,6 +166,7 @@ class OpenAIChat:
     def _message(self, message: Doc, path: Path, slot: int) -> Iterator[Part]:
         for where, text in texts(message.get("content"), (*path, "content")):
             yield Text(slot, where, text)
+        yield from _pictures(message, path, slot)
         if message.get("tool_calls") or _called(message.get("function_call")):
             yield Tool(slot)
         yield from _citations(message.get("annotations"), (*path, "annotations"), slot)
@@ -178,6 +192,19 @@ def texts(content: Any, path: Path) -> list[tuple[Path, str]]:
         elif isinstance(text, dict) and isinstance(text.get("content"), str):
             found.append(((*path, at, "text", "content"), text["content"]))
     return found
+
+
+def _pictures(message: Doc, path: Path, slot: int) -> Iterator[Picture]:
+    """Pictures beside the text (`images`, OpenRouter's way) or between its parts."""
+    for name in ("images", "content"):
+        held = message.get(name)
+        for at, part in enumerate(held if isinstance(held, list) else ()):
+            url = part.get("image_url") if isinstance(part, dict) else None
+            where: Path = (*path, name, at, "image_url")
+            if isinstance(url, dict):
+                url, where = url.get("url"), (*where, "url")
+            if isinstance(url, str) and url:
+                yield Picture(slot, where, url, "url")
 
 
 def _called(call: Any) -> bool:

@@ -34,6 +34,11 @@ class Ending:
         if self._size > _FOLD:
             self._fold()
 
+    def recent(self, size: int) -> str:
+        """The last `size` characters."""
+        text = "".join(self._pieces[-size:])
+        return (self._tail + text)[-size:] if len(text) < size else text[-size:]
+
     def _fold(self) -> None:
         text = "".join(self._pieces)
         self._pieces.clear()

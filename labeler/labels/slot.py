@@ -17,6 +17,7 @@ from labeler.labels.plan import Plan
 from labeler.values import SlotOutcome, Stamp, State
 
 HEAD, THINKING, OPEN, JSON, CLOSED = range(5)
+_RECENT = 256
 _HELD = 4096
 """No more characters are held back than this (white space, inline reasoning that may begin)."""
 
@@ -94,6 +95,18 @@ class Slot:
     def marked(self) -> bool:
         """True once the answer carries its explicit label, by our words or already by its own."""
         return self.state in (OPEN, CLOSED) and any(stamp.explicit for stamp in self.said)
+
+    @property
+    def recent(self) -> str:
+        """The last characters of the text so far, enough to tell how a picture's URL begins."""
+        if self.state == OPEN:
+            return self._ending.recent(_RECENT)
+        kept = [*self._kept[-_RECENT:], *[piece.text for piece in self._pending]]
+        return "".join(kept)[-_RECENT:]
+
+    def begins_picture(self, text: str) -> bool:
+        """Whether the base64 of a picture's `data:` URL may begin in this piece."""
+        return "," in text and "base64," in self.recent[-6:] + text
 
     def feed(self, handle: Any, text: str) -> list[Insertion]:
         """Take the next piece; what goes in where. Look at `holding` afterwards."""

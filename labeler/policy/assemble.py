@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from labeler.policy.model import Policy
+from labeler.policy.picture import picture_rule
 from labeler.policy.words import ANY
 from labeler.values import OnFailure, Place, Stamp, Structured, Verdict
 
@@ -41,6 +42,10 @@ def assemble(policies: Sequence[Policy], language: str, default: str, revision: 
         on_failure=on_failure,
         structured=max((one.structured for one in policies), key=_STRICTNESS.index),
         end_only_streams=_end_only(policies, labels),
+        picture=picture_rule(
+            [(one.picture, one.jurisdiction, at == 0) for at, one in enumerate(policies) if one.picture],
+            (chosen, default),
+        ),
     )
 
 

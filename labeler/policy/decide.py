@@ -119,6 +119,7 @@ def decide(policies: PolicySet, exchange: Exchange) -> Verdict:
         base.on_failure,
         base.structured,
         base.end_only_streams,
+        base.picture,
     )
 
 

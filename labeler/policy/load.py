@@ -6,9 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from labeler.errors import Problem
+from labeler.pixels.mark import check
 from labeler.policy.decide import PolicySet, Source, reasons
 from labeler.policy.document import Document, parse, validate
 from labeler.policy.model import Example, Policy
+from labeler.policy.picture import looks
 from labeler.policy.topics import Topic
 from labeler.values import Exchange
 
@@ -40,7 +42,11 @@ def validate_policies(
     problems: list[Problem] = []
     first: dict[str, Document] = {}
     for document in documents:
-        context = {"topics": topics, "jurisdiction": document.data.get("jurisdiction", "cn")}
+        context = {
+            "topics": topics,
+            "jurisdiction": document.data.get("jurisdiction", "cn"),
+            "folder": Path(document.file).parent,
+        }
         policy, found = validate(document, Policy, context)
         problems += [*document.problems, *found]
         name = str(document.data.get("id", ""))
@@ -50,7 +56,15 @@ def validate_policies(
             problems.append(document.problem(("id",), message, f"{before.file} has it; rename one of them"))
         elif policy is not None:
             sources.append(Source(policy, document))
+            problems += _undrawable(policy, document)
     return sources, problems
+
+
+def _undrawable(policy: Policy, document: Document) -> Iterator[Problem]:
+    """Visible labels that could not be read: glyphs that the font lacks, too little contrast."""
+    for language, look in looks(policy.picture, policy.jurisdiction) if policy.picture else ():
+        for message in check(look):
+            yield document.problem(("picture", "label", "words", language), message)
 
 
 def check_examples(policies: PolicySet, known: frozenset[str]) -> Iterator[Problem]:

@@ -10,7 +10,6 @@ from typing import Annotated, Literal, Self
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
@@ -20,19 +19,15 @@ from pydantic import (
 )
 
 from labeler.labels.wording import JURISDICTIONS
+from labeler.policy.base import Model, Name, jurisdiction_of
 from labeler.policy.document import Fault, fault
 from labeler.policy.patterns import compile_pattern, route_glob
+from labeler.policy.picture import Picture
 from labeler.policy.words import Line, Words, faults_of_label
 from labeler.values import OnFailure, Place, Structured
 
 MARKER_LIMIT = 100
 DISCLAIMER_LIMIT = 500
-
-
-class Model(BaseModel):
-    """The base of everything that stands in a configuration file: frozen, no unknown fields."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 def _route(glob: str) -> str:
@@ -55,7 +50,6 @@ def _pattern(pattern: str) -> str:
 Id = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,63}$")]
 Route = Annotated[str, AfterValidator(_route)]
 Pattern = Annotated[str, AfterValidator(_pattern)]
-Name = Annotated[str, Field(min_length=1)]
 
 
 class Basis(Model):
@@ -152,7 +146,7 @@ class Marker(Model):
     @field_validator("words")
     @classmethod
     def _complies(cls, words: dict[str, str], info: ValidationInfo) -> dict[str, str]:
-        faults = tuple(faults_of_label(words, _jurisdiction(info), MARKER_LIMIT, explicit=True))
+        faults = tuple(faults_of_label(words, jurisdiction_of(info), MARKER_LIMIT, explicit=True))
         if faults:
             raise fault(*faults)
         return words
@@ -173,14 +167,10 @@ class Disclaimer(Model):
     @classmethod
     def _complies(cls, words: dict[str, str], info: ValidationInfo) -> dict[str, str]:
         explicit = bool(info.data.get("explicit"))
-        faults = tuple(faults_of_label(words, _jurisdiction(info), DISCLAIMER_LIMIT, explicit=explicit))
+        faults = tuple(faults_of_label(words, jurisdiction_of(info), DISCLAIMER_LIMIT, explicit=explicit))
         if faults:
             raise fault(*faults)
         return words
-
-
-def _jurisdiction(info: ValidationInfo) -> str:
-    return str((info.context or {}).get("jurisdiction", "cn"))
 
 
 class Example(Model):
@@ -197,7 +187,7 @@ class Example(Model):
     """Exactly these, in any order, leaving out the default policy and those that always apply."""
     route: str = "/v1/chat/completions"
     model: str = ""
-    headers: dict[str, str] = {}
+    headers: dict[str, str] = Field(default_factory=dict)
 
 
 class Policy(Model):
@@ -214,6 +204,8 @@ class Policy(Model):
     match: Condition
     marker: Marker | None = None
     disclaimers: tuple[Disclaimer, ...] = ()
+    picture: Picture | None = None
+    """How pictures are labelled; without it, as the default policy says."""
     on_failure: OnFailure = "block"
     """What happens to an answer that cannot be labelled; where several policies apply, `block` wins."""
     structured: Structured = "header"
@@ -237,8 +229,9 @@ class Policy(Model):
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
-        if self.marker is None and not self.disclaimers:
-            raise fault(Fault("the policy says nothing", "give it a `marker:` or `disclaimers:`"))
+        if self.marker is None and not self.disclaimers and self.picture is None:
+            hint = "give it a `marker:`, `disclaimers:` or `picture:`"
+            raise fault(Fault("the policy says nothing", hint))
         return self
 
     def is_explicit(self) -> bool:

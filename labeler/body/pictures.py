@@ -1,0 +1,200 @@
+"""The pictures of one body: found, handed out as work, and put back where they stood."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any, Literal, NamedTuple
+
+from labeler.errors import ContentError
+from labeler.values import PictureOutcome
+
+DATA_URL = re.compile(r"data:image/[\w.+-]{1,40}(?:;[\w.+-]{1,20}=[\w.+-]{1,40}){0,4};base64,", re.IGNORECASE)
+"""The start of a picture within a text; what follows is its base64."""
+
+LEAD = 256
+"""A data URL's start is no longer than this."""
+
+_BASE64 = re.compile(r"[A-Za-z0-9+/=_-]*")
+
+
+class Given(NamedTuple):
+    """A picture as it stands in a body: the file itself, its base64, or a URL (`data:` too).
+
+    `place` says where (`data[0].b64_json`), `nth` which one of the response it is, from 0;
+    `alone` is true where it is known to be the only one.
+    """
+
+    form: Literal["raw", "base64", "url"]
+    content: bytes | str
+    place: str = ""
+    nth: int = 0
+    alone: bool = False
+
+
+class Pictured(NamedTuple):
+    """What stands there afterwards, in ASCII or as a file, and what was done."""
+
+    content: bytes
+    outcome: PictureOutcome
+
+
+Draw = Callable[[Given], Pictured]
+"""Labels one picture. A pure function; heavy, so a driver runs it outside its event loop. A picture that
+cannot be labelled is an outcome whose state is `failed`, no exception."""
+
+
+class Work:
+    """One picture to be labelled: `run` it anywhere, then give it to `settle` of its body."""
+
+    __slots__ = ("_draw", "given", "pictured", "put")
+
+    def __init__(self, draw: Draw, given: Given, put: Callable[[bytes], None]) -> None:
+        self._draw, self.given = draw, given
+        self.put = put
+        self.pictured: Pictured | None = None
+
+    def run(self) -> None:
+        """Label the picture; touches nothing but this object."""
+        self.pictured = self._draw(self.given)
+
+
+class Pictures:
+    """The pictures of one body so far. `new` is work that no driver has taken yet."""
+
+    def __init__(self, draw: Draw | None) -> None:
+        self._draw = draw
+        self._found = 0
+        self._order: dict[Work, int] = {}  # of the work that is not back yet
+        self._outcomes: dict[int, PictureOutcome] = {}
+        self.new: list[Work] = []
+
+    @property
+    def wanted(self) -> bool:
+        """Whether pictures are looked for at all."""
+        return self._draw is not None
+
+    @property
+    def busy(self) -> bool:
+        """Whether a picture is being worked on."""
+        return bool(self._order)
+
+    @property
+    def outcomes(self) -> tuple[PictureOutcome, ...]:
+        """What became of each, in the order of the body."""
+        return tuple(outcome for _, outcome in sorted(self._outcomes.items()))
+
+    def add(self, given: Given, put: Callable[[bytes], None]) -> None:
+        """Hand one out; `put` will write what comes back."""
+        assert self._draw is not None
+        work = Work(self._draw, given._replace(nth=self._found), put)
+        self._order[work] = self._found
+        self._found += 1
+        self.new.append(work)
+
+    def take(self) -> list[Work]:
+        """The work that nobody has taken yet."""
+        new, self.new = self.new, []
+        return new
+
+    def settle(self, work: Work) -> str:
+        """Put a labelled picture into its place; why it could not be labelled, or ""."""
+        assert work.pictured is not None, "work that was not run"
+        outcome = work.pictured.outcome
+        at = self._order.pop(work, -1)
+        if at < 0:  # abandoned
+            return ""
+        self._outcomes[at] = outcome
+        if outcome.state == "failed":
+            return outcome.reason or "a picture could not be labelled"
+        if outcome.state != "skipped":
+            work.put(work.pictured.content)
+        return ""
+
+    def abandon(self, reason: str) -> None:
+        """Wait for no picture any more: the response failed."""
+        for work, at in self._order.items():
+            given = work.given
+            self._outcomes[at] = PictureOutcome("", "failed", reason, place=given.place)
+        self._order.clear()
+        self.new.clear()
+
+
+Run = tuple[Any, int, int]
+"""A part of a picture's base64: the piece of text (a handle of the caller's), from, to."""
+
+
+class Watch:
+    """Finds pictures in a text that arrives in pieces: each `data:` URL's base64 as runs of pieces."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._tail = ""
+        self._size = 0
+        self._texts: list[str] = []
+        self._runs: list[Run] = []
+
+    @property
+    def open(self) -> bool:
+        """Whether a picture has begun and not ended."""
+        return bool(self._runs)
+
+    def feed(self, handle: Any, text: str, before: str | None) -> Iterator[tuple[str, list[Run]]]:
+        """The pictures that end in this piece. `before` is the end of the text so far; None where
+        nobody has it.
+
+        Raises ContentError for one that is longer than the limit.
+        """
+        if before is None:
+            before, self._tail = self._tail, (self._tail + text[-LEAD:])[-LEAD:]
+        at = 0
+        while True:
+            if not self._runs:
+                start = _start(text, at, before)
+                if start < 0:
+                    return
+                at = start
+            match = _BASE64.match(text, at)
+            assert match is not None
+            self._runs.append((handle, at, match.end()))
+            self._texts.append(match.group())
+            self._size += match.end() - at
+            at = match.end()
+            if self._size > self._limit:
+                msg = f"a picture within a text is longer than {self._limit} characters (limits.record)"
+                raise ContentError(msg)
+            if at == len(text):
+                return
+            yield self.end()
+
+    def end(self) -> tuple[str, list[Run]]:
+        """The picture that is open, whole: the text ends here."""
+        content, runs = "".join(self._texts), self._runs
+        self._texts, self._runs, self._size = [], [], 0
+        return content, runs
+
+
+def _start(text: str, at: int, before: str) -> int:
+    """Where the base64 of the next picture begins in `text`, -1 for none; the URL may begin before."""
+    if at == 0 and before:
+        lead = before[-LEAD:]
+        match = DATA_URL.search(lead + text[:LEAD])
+        if match and match.end() >= len(lead):
+            return match.end() - len(lead)
+    match = DATA_URL.search(text, at)
+    return match.end() if match else -1
+
+
+def within(text: str) -> Iterator[tuple[int, int]]:
+    """Where the base64 of each picture stands in a whole text: (from, to)."""
+    at = 0
+    while (start := _start(text, at, "")) >= 0:
+        match = _BASE64.match(text, start)
+        assert match is not None
+        at = match.end()
+        yield start, at
+
+
+def spelled(path: tuple[str | int, ...]) -> str:
+    """A path as people write it: `data[0].b64_json`."""
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).removeprefix(".")

@@ -1,0 +1,167 @@
+"""The events of a stream between their coming and their leaving: what is held, what is put into it,
+and what overtakes it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+
+from labeler.body.base import Body, Job
+from labeler.body.pictures import Given, Run, Watch, spelled, within
+from labeler.body.places import Range, Source, moved
+from labeler.body.splice import Piece
+from labeler.dialects.base import Doc, Picture, Shift, Text
+from labeler.framing import sse
+from labeler.labels.slot import Insertion, Slot
+
+HELD = 64
+"""No more events are held back than this while an answer's first characters are undecided."""
+
+
+class Record(Source):
+    """One event, its data, and what is changed in it."""
+
+    def __init__(self, raw: bytes, event: sse.Event, doc: Doc) -> None:
+        super().__init__(Piece(raw), event.payload)
+        self.event = event
+        self.doc = doc
+
+    def where(self, at: int) -> int:
+        return self.event.raw_offset(at)
+
+
+class Queue(Body):
+    """The events that wait, in order: for how an answer begins, for its end, for a picture."""
+
+    kind = "events"
+
+    def __init__(self, job: Job) -> None:
+        super().__init__(job)
+        self._slots: dict[int, Slot] = {}
+        self._watches: dict[int, Watch] = {}  # of the answers in whose text a picture has begun
+        self._held: list[Piece] = []
+        self._end_at = -1  # among the held: where the last words go, should a usage chunk have been the end
+        self._touched: list[Record] = []  # records among the held that get words
+        self._late: list[tuple[Record, Text | Shift, bool]] = []  # what waits for how its answer begins
+
+    @property
+    def _drawing(self) -> bool:
+        """Whether what is held waits for a picture."""
+        return self.pictures.busy or any(watch.open for watch in self._watches.values())
+
+    @property
+    def _undecided(self) -> bool:
+        """Whether what is held waits for more of the text."""
+        waiting = self._end_at >= 0 and len(self._held) < HELD
+        return waiting or any(slot.holding for slot in self._slots.values())
+
+    def settled(self) -> bytes:
+        return b"" if self._undecided else self._flush()
+
+    def _give(self, pieces: list[Piece]) -> None:
+        """Put events of our own behind those that are held, or before the one that seemed to be the end."""
+        if pieces:
+            at = len(self._held) if self._end_at < 0 else self._end_at
+            self._held[at:at] = pieces
+            self._end_at = -1
+
+    def _insert(self, insertions: Iterable[Insertion]) -> None:
+        for insertion in insertions:
+            record, text = insertion.handle
+            record.insert_words(text, [(insertion.at, insertion.words)])
+            self._touched.append(record)
+
+    def _catch_up(self) -> None:
+        """What repeats an answer or points into it follows, once it is known how the answer begins."""
+        late, self._late = self._late, []
+        for record, part, ended in late:
+            slot = self._slots[part.slot]
+            if isinstance(part, Text):
+                self._insert(slot.repeat((record, part), part.text, ended=ended))
+            else:
+                if slot.base is None:
+                    slot.base = part.values[0] if part.based else 0
+                base, given = slot.base, slot.given
+                values = [base + moved(value - base, given, end=part.end) for value in part.values]
+                record.move_offsets(part, values)
+                self._touched.append(record)
+
+    def _overtake(self, raw: bytes) -> bytes:
+        """A comment or heartbeat passes at once, also ahead of events that are held; the account
+        says that it stood behind them. Line ends alone may belong to the event before them."""
+        if not self._held:
+            return self._flush(raw)
+        if not raw.strip(b"\r\n"):
+            self._held.append(Piece(raw))
+            return b""
+        ahead, ghost = Piece(b""), Piece(raw)
+        ahead.add(0, raw)
+        ghost.add(0, b"", removed=raw)
+        self._held.append(ghost)
+        return self.output.write([ahead])
+
+    def _flush(self, raw: bytes = b"") -> bytes:
+        if self._drawing:
+            if raw:
+                self._held.append(Piece(raw))
+            return b""
+        for slot in self._slots.values():
+            if slot.holding:  # what leaves must be decided
+                self._insert(slot.settle())
+        if self._late:
+            self._catch_up()
+        for record in self._touched:
+            record.locate()
+        self._touched.clear()
+        self._end_at = -1
+        if not self._held:
+            self.output.passed(len(raw))
+            return raw
+        held, self._held = self._held, []
+        return self.output.write([*held, Piece(raw)] if raw else held)
+
+    def _pass(self, data: bytes) -> bytes:
+        if self.broken:
+            return b""
+        self.output.passed(len(data))
+        return data
+
+    # Pictures.
+
+    def _picture(self, record: Record, part: Picture) -> None:
+        self._touched.append(record)
+        given = Given(part.form, part.text, spelled(part.path))
+        self.pictures.add(given, partial(record.replace, Range(part.path, part.text, 0, len(part.text))))
+
+    def _look(self, slot: Slot | None, record: Record, part: Text) -> None:
+        """Look for pictures within a text, which may have begun in an earlier piece of it. Without a
+        slot nobody else keeps the text's end."""
+        if part.whole:
+            for start, end in within(part.text):
+                self._collected(part.text[start:end], [((record, part), start, end)])
+            return
+        watch = self._watches.get(part.slot)
+        if watch is None:
+            if slot is not None and not slot.begins_picture(part.text):
+                return
+            watch = self._watches[part.slot] = Watch(self.job.limits.record)
+        for content, runs in watch.feed((record, part), part.text, slot.recent if slot else None):
+            self._collected(content, runs)
+
+    def _ended(self, index: int) -> None:
+        """The text of an answer is over, and so is a picture in it."""
+        watch = self._watches.get(index)
+        if watch is not None and watch.open:
+            self._collected(*watch.end())
+
+    def _collected(self, content: str, runs: list[Run]) -> None:
+        (_, part), _, _ = runs[0]
+        self._touched += [record for (record, _), _, _ in runs]
+        self.pictures.add(Given("base64", content, spelled(part.path)), partial(_put, runs))
+
+
+def _put(runs: list[Run], content: bytes) -> None:
+    """Write a picture over the pieces in which the original came."""
+    for (record, part), start, end in runs:
+        record.replace(Range(part.path, part.text, start, end), content)
+        content = b""

@@ -1,0 +1,143 @@
+"""`labeler inspect`: what the labels in picture files say, and what is wrong with them."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from labeler.errors import ContentError
+from labeler.inspection import Inspection, RecordFound, inspect
+from labeler.labels.record_rules import LABELS
+
+EPILOG = """examples:
+  labeler inspect picture.png
+  labeler inspect published/ --json > labels.json
+  labeler inspect *.jpg && echo all of them carry one valid record
+
+PNG, JPEG, GIF, WebP, TIFF, BMP, HEIC and AVIF can be read. Of a folder every file is looked at, those
+inside its folders too; hidden ones (.git …) are left out.
+
+--json prints an array with an object for each file: `file`, `format`, `valid`, `width`, `height`,
+`frames`, `records` (each with `carrier`, `fields`, `problems`, `notes`, `text`), `problems`, `visible`,
+`signed`, `source_type`; of a file that cannot be read, `file`, an empty `format`, no `records`, `error`.
+
+exit codes: 0 every file carries exactly one valid record; 1 one does not, or cannot be read;
+2 the call is wrong"""
+
+
+class _Seen(NamedTuple):
+    """A file, and what was found in it or why it could not be read."""
+
+    file: str
+    inspection: Inspection | None
+    error: str = ""
+
+    @property
+    def sound(self) -> bool:
+        return self.inspection is not None and self.inspection.valid
+
+
+def add(commands: Any) -> None:
+    """Add the command to the parser."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "inspect",
+        help="show and check the labels in picture files",
+        description="Show the labels in picture files, and check them against GB 45438-2025.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("paths", nargs="+", metavar="FILE | FOLDER")
+    parser.add_argument("--json", action="store_true", help="print an array of objects instead of lines")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Inspect what the call names; 1 where a file is not as it has to be."""
+    seen = map(_seen, _files(map(Path, arguments.paths)))
+    sound = _print_json(seen) if arguments.json else _print_lines(seen)
+    return 0 if sound else 1
+
+
+def _files(paths: Iterable[Path]) -> Iterator[Path]:
+    for path in paths:
+        if not path.is_dir():
+            yield path
+            continue
+        inside = (file for file in sorted(path.rglob("*")) if file.is_file())
+        files = [file for file in inside if not _hidden(file.relative_to(path))]
+        yield from files or [path]
+
+
+def _hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
+
+
+def _seen(path: Path) -> _Seen:
+    if path.is_dir():
+        return _Seen(str(path), None, "the folder holds no file")
+    try:
+        return _Seen(str(path), inspect(path.read_bytes()))
+    except OSError as error:
+        return _Seen(str(path), None, f"cannot be read: {error.strerror}")
+    except ContentError as error:
+        return _Seen(str(path), None, str(error))
+
+
+def _print_json(seen: Iterable[_Seen]) -> bool:
+    """One array, written file by file: a folder may hold many."""
+    sound, lead = True, "[\n"
+    for one in seen:
+        text = json.dumps(_plain(one), ensure_ascii=False, indent=2)
+        print(lead + text.encode("utf-8", "backslashreplace").decode(), end="")  # file names may be bytes
+        sound, lead = sound and one.sound, ",\n"
+    print("\n]")
+    return sound
+
+
+def _plain(one: _Seen) -> dict[str, Any]:
+    if one.inspection is None:
+        return {"file": one.file, "format": "", "records": [], "error": one.error}
+    return {"file": one.file, **one.inspection.to_dict()}
+
+
+def _print_lines(seen: Iterable[_Seen]) -> bool:
+    sound = True
+    for one in seen:
+        if one.inspection is None:
+            print(f"{_printable(one.file)}: {one.error}", file=sys.stderr)
+        else:
+            print("\n".join(_lines(one.file, one.inspection)))
+        sound = sound and one.sound
+    return sound
+
+
+def _lines(file: str, found: Inspection) -> Iterator[str]:
+    frames = f", {found.frames} frames" if found.frames > 1 else ""
+    verdict = "one valid AIGC record" if found.valid else "NOT as the rule asks"
+    yield f"{_printable(file)}: {found.format} {found.width}x{found.height}{frames}, {verdict}"
+    for record in found.records:
+        yield from _record(record)
+    yield f"  visible label: {_printable(found.visible) or 'nothing vouches for one'}"
+    if found.signed:
+        yield "  C2PA: carries a manifest (not verified)"
+    if found.source_type:
+        yield f"  IPTC: {_printable(found.source_type)}"
+    yield from (f"  problem: {problem}" for problem in found.problems)
+
+
+def _record(record: RecordFound) -> Iterator[str]:
+    yield f"  record in {_printable(record.carrier)}:"
+    for name, value in record.fields.items():
+        meaning = f"  ({LABELS[value]})" if name == "Label" and value in LABELS else ""
+        yield f"    {name:<18}{_printable(value)}{meaning}"
+    yield from (f"    problem: {_printable(problem)}" for problem in record.problems)
+    yield from (f"    note: {_printable(note)}" for note in record.notes)
+
+
+def _printable(text: str) -> str:
+    """A foreign text that cannot steer a terminal."""
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)

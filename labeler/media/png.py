@@ -1,0 +1,236 @@
+"""PNG and APNG (W3C PNG, 3rd edition): a signature, then chunks with a length, a name and a CRC.
+
+The XMP packet stands in an iTXt chunk (XMP part 3, 1.1.5). A run of IDAT or fdAT chunks counts as one
+part: its CRCs are not checked, for nothing in it changes.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from labeler.errors import ContentError
+from labeler.media import carrier, exif, plain
+from labeler.media.base import Container, Found, Head
+from labeler.media.carrier import Carrier
+
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_HEAD = struct.Struct(">I4s")
+_XMP = b"XML:com.adobe.xmp"
+_RAW = b"Raw profile type "
+"""ImageMagick's keyword for profiles in hexadecimal digits."""
+_RAW_XMP = b"http://ns.adobe.com/xap/1.0/\0"
+_RAW_EXIF = b"Exif\0\0"
+_RUNS = (b"IDAT", b"fdAT")
+_TEXTS = (b"tEXt", b"zTXt", b"iTXt")
+_ESSENCE = frozenset(b"IHDR PLTE tRNS IDAT acTL fcTL fdAT gAMA cHRM sRGB iCCP cICP sBIT mDCV cLLI".split())
+_LARGEST = 2**31 - 1
+_MOST = 8 << 20
+"""Bytes that the compressed texts of one file may have, inflated: 8 MiB."""
+
+
+class _Chunk(NamedTuple):
+    """A chunk or a run of them: its name, where it starts, where its payload starts and ends (of a
+    run, the last one's), and where the next one starts."""
+
+    kind: bytes
+    start: int
+    body: int
+    end: int
+    next: int
+
+
+class Png:
+    """PNG, still and animated."""
+
+    name = "png"
+    media_type = "image/png"
+    carries = True
+
+    def head(self, data: bytes) -> Head:
+        """The size from IHDR, the frames of acTL, the orientation of eXIf."""
+        chunks = _chunks(data)
+        width, height = struct.unpack_from(">II", data, chunks[0].body)
+        if not 0 < width <= _LARGEST or not 0 < height <= _LARGEST:
+            msg = f"the PNG says that it is {width} x {height} pixels large"
+            raise ContentError(msg)
+        bodies = {
+            chunk.kind: data[chunk.body : chunk.end] for chunk in chunks if chunk.kind in (b"acTL", b"eXIf")
+        }
+        frames = int.from_bytes(bodies.get(b"acTL", b"")[:4], "big")
+        tiff = bodies.get(b"eXIf", b"").removeprefix(_RAW_EXIF)
+        return Head(width, height, max(frames, 1), exif.orientation(tiff))
+
+    def found(self, data: bytes) -> list[Found]:
+        """Records in XMP, in eXIf, in texts whose keyword has `AIGC`, and in texts that are one."""
+        return carrier.found(_carriers(data, _chunks(data)))
+
+    def packet(self, data: bytes) -> bytes:
+        """The text of the first chunk with XMP's keyword, or an XMP profile of ImageMagick."""
+        return carrier.packet(_carriers(data, _chunks(data)))
+
+    def write(self, data: bytes, packet: bytes) -> bytes:
+        """The packet takes the old one's place, or stands before the first picture's chunks."""
+        chunks = _chunks(data)
+        carriers = list(_carriers(data, chunks))
+        first = next(chunk.start for chunk in chunks if chunk.kind in (b"IDAT", b"fcTL"))
+        place = next((old.start for old in carriers if old.packet), first)
+        return carrier.replaced(data, carriers, _xmp(packet), place)
+
+    def signed(self, data: bytes) -> bool:
+        """A chunk caBX (C2PA 2.1, A.3.4)."""
+        return any(chunk.kind == b"caBX" for chunk in _chunks(data))
+
+    def essence(self, data: bytes) -> Iterator[memoryview]:
+        """The chunks that hold pixels, palette, transparency, colour space and timing."""
+        view = memoryview(data)
+        return (view[chunk.start : chunk.next] for chunk in _chunks(data) if chunk.kind in _ESSENCE)
+
+
+def _chunks(data: bytes) -> list[_Chunk]:
+    """All chunks up to IEND, runs as one; checks that they are inside the file."""
+    if not data.startswith(_SIGNATURE):
+        msg = "this is no PNG file"
+        raise ContentError(msg)
+    chunks: list[_Chunk] = []
+    at, size, unpack = len(_SIGNATURE), len(data), _HEAD.unpack_from
+    while at + 12 <= size:
+        length, kind = unpack(data, at)
+        stop = at + length + 12
+        if kind in _RUNS:
+            while stop + 12 <= size:
+                length, following = unpack(data, stop)
+                if following != kind:
+                    break
+                stop += length + 12
+        if stop > size:
+            msg = f"the PNG ends inside its {kind.decode('ascii', 'backslashreplace')} chunk"
+            raise ContentError(msg)
+        chunks.append(_Chunk(kind, at, at + 8, stop - 4, stop))
+        if kind == b"IEND":
+            return _checked(chunks)
+        at = stop
+    msg = "the PNG ends before its IEND chunk"
+    raise ContentError(msg)
+
+
+def _checked(chunks: list[_Chunk]) -> list[_Chunk]:
+    first = chunks[0]
+    if first.kind == b"CgBI":
+        msg = "this is a PNG in Apple's own form (CgBI), which only iOS reads: convert it to a standard PNG"
+        raise ContentError(msg)
+    if first.kind != b"IHDR" or first.end - first.body != 13:
+        msg = "the PNG does not start with an IHDR chunk of 13 bytes"
+        raise ContentError(msg)
+    if not any(chunk.kind == b"IDAT" for chunk in chunks):
+        msg = "the PNG has no picture (IDAT chunk)"
+        raise ContentError(msg)
+    return chunks
+
+
+def _packed(kind: bytes, body: bytes) -> bytes:
+    if len(body) > _LARGEST:
+        msg = f"{len(body)} bytes of metadata are more than a PNG chunk can hold"
+        raise ContentError(msg)
+    return b"".join(
+        (_HEAD.pack(len(body), kind), body, zlib.crc32(body, zlib.crc32(kind)).to_bytes(4, "big"))
+    )
+
+
+def _xmp(packet: bytes) -> bytes:
+    return _packed(b"iTXt", b"%s\0\0\0\0\0%s" % (_XMP, packet)) if packet else b""
+
+
+class _Inflater:
+    """Inflates texts, `_MOST` bytes in all."""
+
+    def __init__(self) -> None:
+        self.left = _MOST
+
+    def __call__(self, data: bytes) -> bytes:
+        stream = zlib.decompressobj()
+        try:
+            text = stream.decompress(data, self.left + 1)
+        except zlib.error as error:
+            msg = f"a compressed text of the PNG is broken: {error}"
+            raise ContentError(msg) from None
+        if len(text) > self.left:
+            msg = f"the compressed texts of the PNG inflate to more than {_MOST >> 20} MiB"
+            raise ContentError(msg)
+        if not stream.eof:
+            msg = "a compressed text of the PNG is cut off"
+            raise ContentError(msg)
+        self.left -= len(text)
+        return text
+
+
+def _carriers(data: bytes, chunks: list[_Chunk]) -> Iterator[Carrier]:
+    """What holds XMP or AIGC records, in the order of the file."""
+    inflated = _Inflater()
+    for chunk in chunks:
+        body = data[chunk.body : chunk.end] if chunk.kind == b"eXIf" or chunk.kind in _TEXTS else b""
+        if chunk.kind == b"eXIf":
+            tiff = body.removeprefix(_RAW_EXIF)
+            if records := exif.aigc(tiff):
+                stays = _packed(b"eXIf", body[: len(body) - len(tiff)] + exif.without_aigc(tiff))
+                yield Carrier(chunk.start, chunk.next, records=tuple(records), stays=stays)
+        elif body and (text := _text(chunk.kind, body, inflated)):
+            yield from _in_text(chunk, *text)
+
+
+def _text(kind: bytes, body: bytes, inflated: _Inflater) -> tuple[bytes, bytes] | None:
+    """Keyword and text of a text chunk; None for compressed ones under a keyword that says nothing."""
+    keyword, _, text = body.partition(b"\0")
+    compressed = kind == b"zTXt"
+    if compressed:
+        text = text[1:]
+    elif kind == b"iTXt":
+        compressed = text[:1] == b"\1"
+        text = text[2:].partition(b"\0")[2].partition(b"\0")[2]
+    if not compressed:
+        return keyword, text
+    telling = keyword == _XMP or b"AIGC" in keyword.upper() or keyword.startswith(_RAW)
+    return (keyword, inflated(text)) if telling else None
+
+
+def _in_text(chunk: _Chunk, keyword: bytes, text: bytes) -> Iterator[Carrier]:
+    if keyword == _XMP:
+        yield Carrier(chunk.start, chunk.next, text)
+    elif keyword.startswith(_RAW):
+        yield from _in_profile(chunk, keyword, text)
+    else:
+        words = _decoded(text)
+        record = plain.keyed(words) if b"AIGC" in keyword.upper() else plain.record(words)
+        if record or b"AIGC" in keyword.upper():
+            name = f"PNG {chunk.kind.decode()} {keyword.decode('latin-1')}"
+            yield Carrier(chunk.start, chunk.next, records=(Found(name, record),))
+
+
+def _decoded(text: bytes) -> str:
+    """UTF-8, which many write into tEXt, or the Latin-1 that it should be."""
+    try:
+        return text.decode()
+    except UnicodeDecodeError:
+        return text.decode("latin-1")
+
+
+def _in_profile(chunk: _Chunk, keyword: bytes, text: bytes) -> Iterator[Carrier]:
+    """A profile of ImageMagick: a line break, its name, its length, and its bytes as digits."""
+    lines = text.split(b"\n", 3)
+    try:
+        profile = bytes.fromhex(lines[-1].decode("ascii"))
+    except ValueError:
+        return  # nobody can read it
+    if keyword == _RAW + b"xmp" or profile.startswith(_RAW_XMP):
+        yield Carrier(chunk.start, chunk.next, profile.removeprefix(_RAW_XMP))
+    elif records := exif.aigc(tiff := profile.removeprefix(_RAW_EXIF)):
+        profile = profile[: len(profile) - len(tiff)] + exif.without_aigc(tiff)
+        digits = profile.hex("\n", -36).encode()
+        text = b"\n".join((*lines[:-1], digits, b""))
+        stays = _packed(b"zTXt", keyword + b"\0\0" + zlib.compress(text))
+        yield Carrier(chunk.start, chunk.next, records=tuple(records), stays=stays)
+
+
+PNG: Container = Png()

@@ -1,0 +1,263 @@
+"""One picture: the visible label and the implicit record, in one pass, read back before it leaves."""
+
+from __future__ import annotations
+
+import binascii
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from itertools import zip_longest
+from typing import Literal, NamedTuple
+
+from labeler.body import Given, Pictured
+from labeler.cache import Cache
+from labeler.errors import ContentError, MissingExtra
+from labeler.fetch import Fetching, fetch
+from labeler.labels.record import Reading, first_record, read
+from labeler.labels.security import Empty, Seal, Statement, digest
+from labeler.links import Links
+from labeler.media import container, xmp
+from labeler.media.base import Container, Found, Head
+from labeler.number import number_of_content
+from labeler.pixels import Drawn, draw
+from labeler.values import PictureOutcome, PictureRule, State
+
+Only = Literal["", "visible", "record"]
+_FRAMES = 8
+"""Times the limit of pixels that all frames of an animation may have together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Studio:
+    """What holds for every picture of a service.
+
+    `producer` is the provider code, "" where no provider is configured. `pixels` is the most that one
+    frame may have. `links` are made where the gateway serves pictures again that came as a URL;
+    `fetching` says what may be fetched.
+    """
+
+    producer: str = ""
+    seal: Seal = field(default_factory=Empty)
+    pixels: int = 120_000_000
+    cache: Cache[Drawn] = field(default_factory=lambda: Cache(0))
+    fetching: Fetching = field(default_factory=Fetching)
+    links: Links | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """Labels the pictures of one response; pure but for the cache and, under `url: embed`, the fetching.
+
+    `number` is the response's content number; `derived`: a picture's number comes from its bytes
+    instead, so that every replica writes the same file. `assumed`: the upstream draws a visible label
+    of its own. `only` leaves one of the two labels out.
+    """
+
+    studio: Studio
+    rule: PictureRule
+    number: str = ""
+    scenarios: tuple[str, ...] = ()
+    language: str = ""
+    derived: bool = False
+    assumed: bool = False
+    only: Only = ""
+
+    def __call__(self, given: Given) -> Pictured:
+        """Label one picture as it stands in a body; a failure is an outcome, no exception."""
+        number = self.number if given.alone else f"{self.number}-{given.nth}"
+        try:
+            content, outcome = self._labelled(given, number)
+        except (ContentError, MissingExtra) as error:
+            content, outcome = b"", PictureOutcome(number, "failed", str(error))
+        return Pictured(content, replace(outcome, place=given.place))
+
+    def label(self, data: bytes, number: str = "") -> tuple[bytes, PictureOutcome]:
+        """Label one picture file. Raises ContentError where it cannot be read, or a label that must be
+        there cannot; MissingExtra where a package for its format is not installed."""
+        picture = _read(data, self.studio.pixels)
+        if picture.signed and self.rule.signed == "leave":
+            return data, _outcome(picture, number, "skipped", "signed by the upstream (C2PA), left as it is")
+        number = number_of_content(self.studio.producer, data) if self.derived else number or self.number
+        drawn, visible = self._drawn(picture)
+        text, record = self._record(picture, drawn.data, number)
+        properties: dict[xmp.Name, str | None] = {}
+        if visible == "applied":
+            properties[xmp.VISIBLE] = self.rule.look.words.replace("\n", " ")
+        if record == "applied" or (properties and text):
+            properties[xmp.AIGC] = text
+        if properties and self.rule.source_type:
+            properties[xmp.SOURCE_TYPE] = self.rule.source_type
+        out = _written(picture, drawn.data, properties) if properties else drawn.data
+        notes = (*picture.notes, *drawn.notes)
+        if picture.signed and out is not data:
+            notes += ("c2pa: the upstream's manifest is not valid any more",)
+        state: State = "skipped" if out is data else "applied"
+        reason = "" if state == "applied" else "labelled already" if visible == "there already" else visible
+        return out, PictureOutcome(
+            number, state, reason, picture.box.name, "", visible, record, drawn.outside, notes
+        )
+
+    # The two labels.
+
+    def _drawn(self, picture: _Picture) -> tuple[Drawn, str]:
+        data, rule = picture.data, self.rule
+        as_it_is = Drawn(data, "identical")
+        if self.only == "record":
+            return as_it_is, "skipped: the record alone was asked for"
+        if picture.visible:
+            return as_it_is, "there already"
+        if self.assumed:
+            return as_it_is, "drawn by the upstream (assume_visible)"
+        key = hashlib.sha256(data).digest(), rule.look, rule.exact
+        drawn = self.studio.cache.get(key)
+        if drawn is None:
+            drawn = draw(data, picture.box.name, picture.head, rule.look, exact=rule.exact)
+            self.studio.cache.put(key, drawn, len(drawn.data))
+        return drawn, "applied"
+
+    def _record(self, picture: _Picture, drawn: bytes, number: str) -> tuple[str, str]:
+        """The text of the record that the file is to carry, and what is said about it."""
+        kept = picture.records[0] if picture.records else None
+        producer = self.studio.producer
+        if self.only == "visible":
+            return kept.text if kept else "", "skipped: the visible label alone was asked for"
+        reading = read(kept.text) if kept else Reading({}, ())
+        if kept and reading.record and reading.record.content_producer == producer:
+            return kept.text, "there already" if len(picture.records) == 1 else "applied"
+        if kept and reading.record and self.rule.existing != "replace":
+            return kept.text, self._foreign(reading.record.content_producer)
+        if missing := self._missing(picture.box):
+            return kept.text if kept else "", missing
+        record = first_record(producer, number)
+        if not isinstance(self.studio.seal, Empty):
+            statement = Statement.of(record, digest(picture.box.essence(drawn)))
+            record = first_record(producer, number, self.studio.seal.reserved(statement))
+        return record.json(), "applied"
+
+    def _foreign(self, producer: str) -> str:
+        if self.rule.existing == "refuse":
+            msg = f"the picture carries the AIGC record of {producer} (existing: refuse)"
+            raise ContentError(msg)
+        return f"kept: {producer}"
+
+    def _missing(self, box: Container) -> str:
+        """Why no record can be written; ContentError where there has to be one."""
+        reason = "no provider" if not self.studio.producer else "" if box.carries else "no carrier"
+        if reason and (self.rule.record == "required" or self.only == "record"):
+            what = (
+                "no provider is configured" if reason == "no provider" else f"{box.name} has no place for it"
+            )
+            msg = f"the AIGC record cannot be written: {what}"
+            raise ContentError(msg)
+        return f"skipped: {reason}" if reason else ""
+
+    # Where a picture stands.
+
+    def _labelled(self, given: Given, number: str) -> tuple[bytes, PictureOutcome]:
+        content = given.content
+        if isinstance(content, bytes):
+            return self.label(content, number)
+        if given.form == "base64":
+            out, outcome = self.label(_decoded(content), number)
+            return binascii.b2a_base64(out, newline=False), outcome
+        scheme = content[:6].lower()
+        if scheme.startswith("data:"):
+            return self._data_url(content, number)
+        if scheme.startswith("http"):
+            return self._link(content, number)
+        return b"", PictureOutcome(number, "skipped", "neither a picture nor a URL of one")
+
+    def _data_url(self, url: str, number: str) -> tuple[bytes, PictureOutcome]:
+        head, comma, content = url.partition(",")
+        if not comma or not head.lower().endswith(";base64"):
+            msg = "a data: URL that is not in base64 cannot be labelled"
+            raise ContentError(msg)
+        out, outcome = self.label(_decoded(content), number)
+        return head.encode("ascii", "replace") + b"," + binascii.b2a_base64(out, newline=False), outcome
+
+    def _link(self, url: str, number: str) -> tuple[bytes, PictureOutcome]:
+        if self.rule.url == "leave":
+            return b"", PictureOutcome(number, "skipped", "only a URL (url: leave)")
+        if self.rule.url == "proxy":
+            if self.studio.links is None:
+                msg = "url: proxy needs the gateway and its `pictures.public_url`"
+                raise ContentError(msg)
+            link = self.studio.links.make(url, self.scenarios, self.language)
+            return link.encode("ascii"), PictureOutcome(
+                number, "applied", "", visible="when it is fetched", record="when it is fetched"
+            )
+        data = fetch(url, self.studio.fetching)
+        out, outcome = self.label(data, number)
+        media = container(out).media_type.encode("ascii")
+        return b"data:%s;base64,%s" % (media, binascii.b2a_base64(out, newline=False)), outcome
+
+
+class _Picture(NamedTuple):
+    """A file and what it says of itself."""
+
+    data: bytes
+    box: Container
+    head: Head
+    packet: bytes
+    records: list[Found]
+    visible: str
+    signed: bool
+    notes: tuple[str, ...]
+
+
+def _read(data: bytes, limit: int) -> _Picture:
+    box = container(data)
+    head = box.head(data)
+    pixels = head.width * head.height
+    if pixels > limit or pixels * head.frames > _FRAMES * limit:
+        frames = f" in {head.frames} frames" if head.frames > 1 else ""
+        msg = f"the picture has {head.width} x {head.height} pixels{frames}; the limit is {limit} (pictures.pixels)"
+        raise ContentError(msg)
+    packet = box.packet(data)
+    notes: tuple[str, ...] = ()
+    try:
+        seen = xmp.values(packet, xmp.VISIBLE) if packet else []
+    except ContentError as error:
+        packet, seen, notes = b"", [], (f"xmp: the picture's own packet is replaced: {error}",)
+    visible = seen[0][1] if seen else ""
+    return _Picture(data, box, head, packet, box.found(data), visible, box.signed(data), notes)
+
+
+def _written(picture: _Picture, drawn: bytes, properties: dict[xmp.Name, str | None]) -> bytes:
+    """The file with these properties in its XMP packet, read back and compared."""
+    box = picture.box
+    if not box.carries:
+        return drawn
+    out = box.write(drawn, xmp.merged(picture.packet, properties))
+    packet = box.packet(out)
+    for name, text in properties.items():
+        if [value for _, value in xmp.values(packet, name)] != [text]:
+            msg = f"{name.prefix}:{name.local} reads back differently from what was written"
+            raise ContentError(msg)
+    records = [one.text for one in box.found(out)]
+    if xmp.AIGC in properties and records != [properties[xmp.AIGC]]:
+        msg = "the AIGC record reads back differently from what was written"
+        raise ContentError(msg)
+    if not _same(box.essence(drawn), box.essence(out)):
+        msg = "the picture's data changed while its metadata were written"
+        raise ContentError(msg)
+    return out
+
+
+def _same(one: Iterator[memoryview], other: Iterator[memoryview]) -> bool:
+    return all(a == b for a, b in zip_longest(one, other))
+
+
+def _decoded(text: str) -> bytes:
+    if "-" in text or "_" in text:
+        text = text.translate({45: 43, 95: 47})
+    text = text.strip() + "=" * (-len(text.strip()) % 4)
+    try:
+        return binascii.a2b_base64(text)
+    except ValueError as error:
+        msg = f"a picture's base64 is broken: {error}"
+        raise ContentError(msg) from None
+
+
+def _outcome(picture: _Picture, number: str, state: State, reason: str) -> PictureOutcome:
+    return PictureOutcome(number, state, reason, picture.box.name, notes=picture.notes)

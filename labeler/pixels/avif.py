@@ -1,0 +1,134 @@
+"""The visible label in AVIF, through Pillow and libavif: the picture is encoded again, as it was coded.
+
+Chroma subsampling and quality are told from the bitstream. Pillow decodes to 8 bits, so deeper pictures
+lose depth, and a note says so. What libavif does not hand over is lost: gain maps, depth maps, thumbnails,
+and how often an animation repeats (it repeats for ever).
+"""
+
+from __future__ import annotations
+
+from io import BytesIO
+from itertools import pairwise
+from typing import Any
+
+from PIL import ExifTags, Image
+
+from labeler.errors import ContentError
+from labeler.media import CONTAINERS
+from labeler.media.base import Head
+from labeler.pixels.av1 import Coding, coding
+from labeler.pixels.base import Drawn, composite, opened, reading
+from labeler.pixels.mark import Mark, mark
+from labeler.values import Look
+
+_QUALITIES = (
+    *((0, 100), (16, 95), (32, 90), (48, 85), (60, 80), (76, 75)),
+    *((92, 70), (120, 60), (148, 50), (196, 30), (255, 0)),
+)
+"""Base quantisers and the qualities of libavif that give them (measured: libavif 1.4 with libaom, stills)."""
+_DEFAULT = 80
+"""The quality where the bitstream does not tell it."""
+_COARSE = 70
+"""Below this quality only the encoder's usual speed, which decides as the first encoder did, comes close
+enough to the picture as it was (40 dB)."""
+_GROWTH = 1.1
+_SHORT = 64
+"""Bytes of EXIF that hold nothing but perhaps an orientation."""
+_COLOURS = b"colrnclx"
+"""The box that names primaries and transfer (ISO/IEC 23091-2), two bytes each, and the matrix."""
+
+
+def draw(data: bytes, head: Head, look: Look, *, exact: bool) -> Drawn:
+    """The picture with its label; see `labeler.pixels.base.Drawer`. Always `re-encoded`."""
+    if exact:
+        msg = "AVIF cannot take the label without a change to the rest of the picture"
+        raise ContentError(msg)
+    coded = _coding(data)
+    image = opened(data, ("AVIF",), head)
+    if getattr(image, "n_frames", 1) > head.frames:
+        msg = "the AVIF has more frames than its header says"
+        raise ContentError(msg)
+    frames, durations = _frames(image, mark(look, head.width, head.height, head.orientation))
+    quality = _quality(coded.quantiser)
+    options: dict[str, Any] = {
+        "subsampling": coded.subsampling,
+        "icc_profile": image.info.get("icc_profile"),
+        "xmp": image.info.get("xmp"),
+    }
+    if len(frames) > 1:
+        options |= {"save_all": True, "append_images": frames[1:], "duration": durations}
+    drawn = _encoded(frames[0], image.info.get("exif", b""), options, quality, len(data))
+    notes = [f"AVIF: encoded again, quality {quality}"]
+    if coded.depth > 8:
+        notes.append(f"AVIF: {coded.depth} bits became 8")
+    return Drawn(_with_colours(drawn, data), "re-encoded", tuple(notes))
+
+
+def _encoded(image: Image.Image, exif: bytes, options: dict[str, Any], quality: int, size: int) -> bytes:
+    """The file, about as good and as large as the old one. Pictures that grow are smooth ones, which lower
+    qualities keep well."""
+    if quality < _COARSE:
+        return _saved(image, exif, {**options, "quality": quality, "speed": 6})
+    drawn = _saved(image, exif, {**options, "quality": min(quality + 2, 100), "speed": 9})
+    if len(drawn) > size * _GROWTH:
+        drawn = _saved(image, exif, {**options, "quality": quality - 4, "speed": 9})
+    return drawn
+
+
+def _coding(data: bytes) -> Coding:
+    """How the picture is coded; that of its alpha channel, which is grey, does not count."""
+    found = [one for part in CONTAINERS["avif"].essence(data) if (one := coding(bytes(part[:4096])))]
+    coloured = [one for one in found if one.subsampling != "4:0:0"]
+    return (*coloured, *found, Coding("4:2:0", 8, None))[0]
+
+
+def _quality(quantiser: int | None) -> int:
+    if quantiser is None:
+        return _DEFAULT
+    for (low, better), (high, worse) in pairwise(_QUALITIES):
+        if quantiser <= high:
+            return round(better - (quantiser - low) / (high - low) * (better - worse))
+    return 0
+
+
+def _frames(image: Image.Image, label: Mark) -> tuple[list[Image.Image], list[int]]:
+    """All frames with the label, and how long each is shown (ms)."""
+    frames, durations = [], []
+    for at in range(getattr(image, "n_frames", 1)):
+        with reading("AVIF"):
+            image.seek(at)
+            image.load()
+        frame = image.copy()
+        composite(frame, label)
+        frames.append(frame)
+        durations.append(image.info.get("duration", 0))
+    return frames, durations
+
+
+def _saved(image: Image.Image, exif: bytes, options: dict[str, Any]) -> bytes:
+    """The file. Pillow turns EXIF's orientation into the container's own and writes EXIF anew; where there
+    is none to turn, a stand-in of the same length travels through, so that the bytes stay."""
+    out = BytesIO()
+    with reading("AVIF"):
+        parsed = Image.Exif()
+        parsed.load(exif)
+        turned = parsed.get(ExifTags.Base.Orientation, 1) != 1
+        stand_in = exif if turned or len(exif) < _SHORT else _stand_in(exif)
+        image.save(out, "AVIF", exif=stand_in, **options)
+    return out.getvalue().replace(stand_in, exif, 1) if stand_in else out.getvalue()
+
+
+def _stand_in(exif: bytes) -> bytes:
+    """EXIF of the same length, with nothing in it but a text that is nowhere else."""
+    prefix = b"Exif\0\0" if exif.startswith(b"Exif\0\0") else b""
+    empty = prefix + b"II*\0\x08\0\0\0" + bytes(6)
+    return (empty + b"labeler: EXIF goes here. " * (len(exif) // 25 + 1))[: len(exif)]
+
+
+def _with_colours(drawn: bytes, data: bytes) -> bytes:
+    """The file with the primaries and the transfer function that the old one names."""
+    old, new = data.find(_COLOURS), drawn.find(_COLOURS)
+    if old < 0 or new < 0:
+        return drawn
+    old, new = old + len(_COLOURS), new + len(_COLOURS)
+    return drawn[:new] + data[old : old + 4] + drawn[new + 4 :]

@@ -1,0 +1,240 @@
+"""The visible label in WebP: only the bitstreams that show it are encoded anew, every other chunk of
+the file stays as it is (RFC 9649).
+
+Lossless pictures stay lossless. Lossy ones are encoded again with their own quality, told from the
+bitstream: libwebp offers no way to change a part of one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from io import BytesIO
+from typing import NamedTuple
+
+from PIL import Image
+
+from labeler.errors import ContentError
+from labeler.media.base import Head
+from labeler.pixels import vp8
+from labeler.pixels.animation import Box, Disposal, Stage, Step, common, moved
+from labeler.pixels.base import Drawn, composite, opened, reading
+from labeler.pixels.mark import Mark, mark
+from labeler.values import Look
+
+_BITSTREAM = (b"ALPH", b"VP8 ", b"VP8L")
+_ALPHA = 0x10
+"""Flag in VP8X."""
+_CLEAR, _INSTEAD = 1, 2
+"""Flags in ANMF: clear the frame's rectangle after it; put it there instead of blending it."""
+_MUCH, _SOME = 1.25, 1.05
+"""The growth of a lossless and of a lossy picture from which on a slower, denser encoding pays."""
+_COARSE = 79
+"""Below this quality only the slower methods of libwebp, which search as the first encoder did, come
+close enough to the picture as it was (40 dB)."""
+
+
+class _Chunk(NamedTuple):
+    kind: bytes
+    payload: bytes | memoryview
+
+
+class _Frame(NamedTuple):
+    """A frame of an animation: its rectangle, the rest of its head (duration), flags and chunks."""
+
+    box: Box
+    duration: bytes
+    flags: int
+    chunks: list[_Chunk]
+
+
+def draw(data: bytes, head: Head, look: Look, *, exact: bool) -> Drawn:
+    """The picture with its label; see `labeler.pixels.base.Drawer`. `re-encoded` where a lossy bitstream
+    had to change: the note tells the quality."""
+    stop = min(8 + int.from_bytes(data[4:8], "little"), len(data))
+    chunks = _chunks(memoryview(data)[12:stop])
+    label = mark(look, head.width, head.height, head.orientation)
+    coder = _Coder(exact)
+    if any(chunk.kind == b"ANMF" for chunk in chunks):
+        chunks = _animation(chunks, head, label, coder)
+    else:
+        chunks = _still(chunks, head, label, coder)
+    body = _joined(chunks)
+    drawn = b"".join((b"RIFF", (4 + len(body)).to_bytes(4, "little"), b"WEBP", body, data[stop:]))
+    if not coder.qualities:
+        return Drawn(drawn, "identical")
+    return Drawn(drawn, "re-encoded", (f"WebP: encoded again, quality {min(coder.qualities)}",))
+
+
+def _chunks(body: memoryview) -> list[_Chunk]:
+    """The chunks one after the other; ContentError where one is cut off."""
+    chunks, at = [], 0
+    while at + 8 <= len(body):
+        size = int.from_bytes(body[at + 4 : at + 8], "little")
+        chunk = _Chunk(bytes(body[at : at + 4]), body[at + 8 : at + 8 + size])
+        if len(chunk.payload) < size:
+            msg = f"the WebP ends inside its {chunk.kind.decode('ascii', 'backslashreplace').strip()} chunk"
+            raise ContentError(msg)
+        chunks.append(chunk)
+        at += 8 + size + size % 2
+    return chunks
+
+
+def _joined(chunks: Iterable[_Chunk]) -> bytes:
+    parts: list[bytes | memoryview] = []
+    for kind, payload in chunks:
+        parts += kind, len(payload).to_bytes(4, "little"), payload, b"\0" * (len(payload) % 2)
+    return b"".join(parts)
+
+
+def _still(chunks: list[_Chunk], head: Head, label: Mark, coder: _Coder) -> list[_Chunk]:
+    old = _bitstream(chunks)
+    image = _decoded(old, head.width, head.height)
+    composite(image, label)
+    return _replaced(chunks, coder.encoded(image, old))
+
+
+def _bitstream(chunks: list[_Chunk]) -> list[_Chunk]:
+    """The chunks of one picture: VP8L, or VP8 with or without an ALPH before it."""
+    found = {chunk.kind: chunk for chunk in chunks if chunk.kind in _BITSTREAM}
+    if b"VP8L" in found:
+        return [found[b"VP8L"]]
+    if b"VP8 " not in found:
+        msg = "the WebP has a frame without a picture"
+        raise ContentError(msg)
+    return [found[kind] for kind in _BITSTREAM if kind in found]
+
+
+def _replaced(chunks: list[_Chunk], new: list[_Chunk]) -> list[_Chunk]:
+    """The chunks with another picture, in the place of the old one's first chunk."""
+    at = next(at for at, chunk in enumerate(chunks) if chunk.kind in _BITSTREAM)
+    rest = [chunk for chunk in chunks[at:] if chunk.kind not in _BITSTREAM]
+    return [*chunks[:at], *new, *rest]
+
+
+def _decoded(bitstream: list[_Chunk], width: int, height: int) -> Image.Image:
+    chunks = bitstream
+    if len(bitstream) > 1:
+        sizes = (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
+        chunks = [_Chunk(b"VP8X", bytes((_ALPHA, 0, 0, 0)) + sizes), *bitstream]
+    body = _joined(chunks)
+    image = opened(
+        b"RIFF" + (4 + len(body)).to_bytes(4, "little") + b"WEBP" + body, ("WEBP",), Head(width, height)
+    )
+    with reading("WebP"):
+        image.load()
+    return image
+
+
+class _Coder:
+    """Encodes as the old bitstream was, and remembers with which qualities if it was lossy."""
+
+    def __init__(self, exact: bool) -> None:
+        self._exact = exact
+        self.qualities: set[int] = set()
+
+    def encoded(self, image: Image.Image, old: list[_Chunk]) -> list[_Chunk]:
+        """The bitstream of an image that replaces `old`."""
+        if old[-1].kind == b"VP8L":
+            return _lossless(image, _size(old))
+        if self._exact:
+            msg = "a lossy WebP cannot take the label without a change to the rest of the picture"
+            raise ContentError(msg)
+        quality = vp8.quality(bytes(old[-1].payload[:512]))
+        self.qualities.add(quality)
+        return _lossy(image, quality, _size(old))
+
+
+def _lossless(image: Image.Image, before: int) -> list[_Chunk]:
+    new = _saved(image, lossless=True, exact=True, quality=0, method=0)
+    if _size(new) <= before * _MUCH:
+        return new
+    return min(new, _saved(image, lossless=True, exact=True, quality=0, method=1), key=_size)
+
+
+def _lossy(image: Image.Image, quality: int, before: int) -> list[_Chunk]:
+    if quality < _COARSE:
+        return _saved(image, quality=quality, method=4)
+    new = _saved(image, quality=min(quality + 1, 100), method=0)
+    if _size(new) <= before * _SOME:
+        return new
+    return min(new, _saved(image, quality=quality, method=2), key=_size)
+
+
+def _size(chunks: list[_Chunk]) -> int:
+    return sum(len(chunk.payload) for chunk in chunks)
+
+
+def _saved(image: Image.Image, **options: int) -> list[_Chunk]:
+    out = BytesIO()
+    with reading("WebP"):
+        image.save(out, "WEBP", **options)
+    return _bitstream(_chunks(out.getbuffer()[12:]))
+
+
+def _animation(chunks: list[_Chunk], head: Head, label: Mark, coder: _Coder) -> list[_Chunk]:
+    stage = Stage(head.width, head.height, label, grid=2)
+    drawn = []
+    for chunk in chunks:
+        if chunk.kind == b"ANMF":
+            frame = _frame(chunk.payload, head)
+            drawn.append(_Chunk(b"ANMF", _packed(new)) if (new := _shown(frame, stage, coder)) else chunk)
+        else:
+            drawn.append(chunk)
+    return drawn
+
+
+def _frame(payload: bytes | memoryview, head: Head) -> _Frame:
+    """The parts of an ANMF chunk (RFC 9649, 2.7.1.1)."""
+    if len(payload) < 16:
+        msg = "the WebP has a frame without a head"
+        raise ContentError(msg)
+    left, top, width, height = (int.from_bytes(payload[at : at + 3], "little") for at in (0, 3, 6, 9))
+    box = (2 * left, 2 * top, 2 * left + width + 1, 2 * top + height + 1)
+    if box[2] > head.width or box[3] > head.height:
+        msg = "the WebP has a frame that reaches out of the canvas"
+        raise ContentError(msg)
+    return _Frame(box, bytes(payload[12:15]), payload[15], _chunks(memoryview(payload)[16:]))
+
+
+def _packed(frame: _Frame) -> bytes:
+    left, top, right, bottom = frame.box
+    numbers = (left // 2, top // 2, right - left - 1, bottom - top - 1)
+    start = b"".join(number.to_bytes(3, "little") for number in numbers)
+    return start + frame.duration + bytes((frame.flags,)) + _joined(frame.chunks)
+
+
+def _shown(frame: _Frame, stage: Stage, coder: _Coder) -> _Frame | None:
+    """The frame with the label, None where it needs no change."""
+    left, top, right, bottom = frame.box
+    old = _bitstream(frame.chunks)
+    image = _decoded(old, right - left, bottom - top).convert("RGBA")
+    disposal: Disposal = "clear" if frame.flags & _CLEAR else "keep"
+    step = stage.show(image, (left, top), disposal, over=not frame.flags & _INSTEAD)
+    if step is None:
+        return None
+    if step.box != frame.box:
+        image = _grown(image, frame, step, stage)
+    _paint(image, step, stage)
+    return frame._replace(box=step.box, chunks=_replaced(frame.chunks, coder.encoded(image, old)))
+
+
+def _grown(image: Image.Image, frame: _Frame, step: Step, stage: Stage) -> Image.Image:
+    """The frame's picture with room for the label; around it what is there anyway."""
+    left, top, right, bottom = step.box
+    if frame.flags & _INSTEAD:
+        larger = stage.labelled(step.box)
+    else:
+        larger = Image.new("RGBA", (right - left, bottom - top))
+    larger.paste(image, moved(frame.box, left, top))
+    return larger
+
+
+def _paint(image: Image.Image, step: Step, stage: Stage) -> None:
+    """Put the label where the frame paints below it, and all that it has to show anew."""
+    corner = step.box[:2]
+    if shared := common(step.box, stage.mark.box):
+        at = moved(shared, *corner)
+        painted = image.crop(at).getchannel("A").point(lambda alpha: 255 if alpha else 0)
+        image.paste(stage.labelled(shared), at, painted)
+    if step.fresh:
+        image.paste(stage.labelled(step.fresh), moved(step.fresh, *corner))
