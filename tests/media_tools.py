@@ -36,14 +36,19 @@ def exif(comment: bytes = b"", description: bytes = b"", orientation: int = 6, o
 
 
 def use(container: Container, data: bytes) -> None:
-    """Everything that a container does; for any bytes it answers or raises ContentError."""
+    """Everything that a container does; for any bytes it answers or raises ContentError, and what it
+    writes has one record and the same picture."""
     for method in (container.head, container.found, container.packet, container.signed):
         with contextlib.suppress(ContentError):
             method(data)
     with contextlib.suppress(ContentError):
         list(container.essence(data))
-    with contextlib.suppress(ContentError):
-        container.write(data, PACKET)
+    try:
+        new = container.write(data, PACKET)
+    except ContentError:
+        return
+    assert [record.text for record in container.found(new)] == [FIELDS]
+    assert essence(container, new) == essence(container, data)
 
 
 def essence(container: Container, data: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""JPEG (ITU-T T.81): segments of at most 65,533 bytes up to the first scan, then coded pixels.
+"""JPEG (ITU-T T.81): segments of at most 64 KiB up to the first scan, then coded pixels.
 
 The XMP packet stands in an APP1 segment, behind JFIF and EXIF and before MPF (CIPA DC-007), whose
 offsets to further pictures count from itself. Behind the first SOS nothing is looked at: metadata
@@ -28,7 +28,8 @@ _XMP = b"http://ns.adobe.com/xap/1.0/\0"
 _EXIF = b"Exif\0"
 _MPF = b"MPF\0"
 _ICC = b"ICC_PROFILE\0"
-_LONGEST = 65_533
+_ROOM = 65_502
+"""Bytes that a packet may have (XMP part 3, 1.1.3)."""
 
 
 class _Segment(NamedTuple):
@@ -205,12 +206,11 @@ def _coded(packet: bytes) -> bytes:
     """The packet as a segment; the padding for editing in place goes where it makes it too long."""
     if not packet:
         return b""
-    if len(_XMP) + len(packet) > _LONGEST:
+    if len(packet) > _ROOM:
         head, end, tail = packet.rpartition(b"<?xpacket end")
         packet = head.rstrip() + end + tail
-    if len(_XMP) + len(packet) > _LONGEST:
-        most = _LONGEST - len(_XMP)
-        msg = f"the XMP packet would have {len(packet)} bytes; a JPEG has room for {most}"
+    if len(packet) > _ROOM:
+        msg = f"the XMP packet would have {len(packet)} bytes; a JPEG has room for {_ROOM}"
         raise ContentError(msg)
     return b"\xff\xe1%s%s%s" % ((2 + len(_XMP) + len(packet)).to_bytes(2, "big"), _XMP, packet)
 

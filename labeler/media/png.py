@@ -72,11 +72,12 @@ class Png:
         return carrier.packet(_carriers(data, _chunks(data)))
 
     def write(self, data: bytes, packet: bytes) -> bytes:
-        """The packet takes the old one's place, or stands before the first picture's chunks."""
+        """The packet takes the old one's place, or stands before the first picture's chunks: behind them
+        some readers do not look."""
         chunks = _chunks(data)
         carriers = list(_carriers(data, chunks))
         first = next(chunk.start for chunk in chunks if chunk.kind in (b"IDAT", b"fcTL"))
-        place = next((old.start for old in carriers if old.packet), first)
+        place = min([first, *(old.start for old in carriers if old.packet)])
         return carrier.replaced(data, carriers, _xmp(packet), place)
 
     def signed(self, data: bytes) -> bool:
