@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from labeler.body.base import BROKEN_OFF, Job
+from labeler.body.base import BROKEN_OFF, Body, Job
 from labeler.body.queue import Record
 from labeler.body.records import DONE, Records
 from labeler.body.splice import Piece
@@ -75,6 +75,12 @@ class EventBody(Records):
         if self._sidecar and not self.failure:
             self.notes.append("sidecar: no event was left to carry it")
         return b"".join(out)
+
+    def settled(self) -> bytes:
+        return self._alone.settled() if self._alone else super().settled()
+
+    def withheld(self, reason: str) -> bytes:
+        return Body.withheld(self, reason) if self._alone else super().withheld(reason)
 
     def slots(self) -> tuple[SlotOutcome, ...]:
         return self._alone.slots() if self._alone else super().slots()
