@@ -76,7 +76,8 @@ class Drawing:
         there cannot; MissingExtra where a package for its format is not installed."""
         picture = _read(data, self.studio.pixels)
         if picture.signed and self.rule.signed == "leave":
-            return data, _outcome(picture, number, "skipped", "signed by the upstream (C2PA), left as it is")
+            reason = "signed by the upstream (C2PA), left as it is"
+            return data, PictureOutcome(number, "skipped", reason, picture.box.name, notes=picture.notes)
         number = number_of_content(self.studio.producer, data) if self.derived else number or self.number
         drawn, visible = self._drawn(picture)
         text, record = self._record(picture, drawn.data, number)
@@ -257,7 +258,3 @@ def _decoded(text: str) -> bytes:
     except ValueError as error:
         msg = f"a picture's base64 is broken: {error}"
         raise ContentError(msg) from None
-
-
-def _outcome(picture: _Picture, number: str, state: State, reason: str) -> PictureOutcome:
-    return PictureOutcome(number, state, reason, picture.box.name, notes=picture.notes)

@@ -99,6 +99,13 @@ class Body(ABC):
     def slots(self) -> tuple[SlotOutcome, ...]:
         """What became of each answer, in order."""
 
+    def _pass(self, data: bytes) -> bytes:
+        """Let bytes go as they came, unless the transfer is to be broken off."""
+        if self.broken:
+            return b""
+        self.output.passed(len(data))
+        return data
+
     def muted(self) -> tuple[SlotOutcome, ...]:
         """The one answer that a muted job has: labelled beside its text, or not at all."""
         said = self.job.plan.aside if self.job.plan.silent else ()

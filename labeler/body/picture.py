@@ -54,9 +54,3 @@ class PictureBody(Body):
         self.broken = self.job.on_failure == "block"
         kept, self._kept = b"".join(self._kept), []
         return self._pass(kept)
-
-    def _pass(self, data: bytes) -> bytes:
-        if self.broken:
-            return b""
-        self.output.passed(len(data))
-        return data

@@ -7,13 +7,11 @@ from collections.abc import Callable, Iterator
 from typing import Any, Literal, NamedTuple
 
 from labeler.errors import ContentError
+from labeler.labels.slot import LEAD
 from labeler.values import PictureOutcome
 
 DATA_URL = re.compile(r"data:image/[\w.+-]{1,40}(?:;[\w.+-]{1,20}=[\w.+-]{1,40}){0,4};base64,", re.IGNORECASE)
 """The start of a picture within a text; what follows is its base64."""
-
-LEAD = 256
-"""A data URL's start is no longer than this."""
 
 _BASE64 = re.compile(r"[A-Za-z0-9+/=_-]*")
 
@@ -65,7 +63,7 @@ class Pictures:
     def __init__(self, draw: Draw | None) -> None:
         self._draw = draw
         self._found = 0
-        self._order: dict[Work, int] = {}  # of the work that is not back yet
+        self._out: set[Work] = set()  # what is not back yet
         self._outcomes: dict[int, PictureOutcome] = {}
         self.new: list[Work] = []
 
@@ -77,7 +75,7 @@ class Pictures:
     @property
     def busy(self) -> bool:
         """Whether a picture is being worked on."""
-        return bool(self._order)
+        return bool(self._out)
 
     @property
     def outcomes(self) -> tuple[PictureOutcome, ...]:
@@ -88,7 +86,7 @@ class Pictures:
         """Hand one out; `put` will write what comes back."""
         assert self._draw is not None
         work = Work(self._draw, given._replace(nth=self._found), put)
-        self._order[work] = self._found
+        self._out.add(work)
         self._found += 1
         self.new.append(work)
 
@@ -100,11 +98,10 @@ class Pictures:
     def settle(self, work: Work) -> str:
         """Put a labelled picture into its place; why it could not be labelled, or ""."""
         assert work.pictured is not None, "work that was not run"
-        outcome = work.pictured.outcome
-        at = self._order.pop(work, -1)
-        if at < 0:  # abandoned
+        if work not in self._out:  # abandoned
             return ""
-        self._outcomes[at] = outcome
+        self._out.remove(work)
+        outcome = self._outcomes[work.given.nth] = work.pictured.outcome
         if outcome.state == "failed":
             return outcome.reason or "a picture could not be labelled"
         if outcome.state != "skipped":
@@ -113,10 +110,10 @@ class Pictures:
 
     def abandon(self, reason: str) -> None:
         """Wait for no picture any more: the response failed."""
-        for work, at in self._order.items():
+        for work in self._out:
             given = work.given
-            self._outcomes[at] = PictureOutcome("", "failed", reason, place=given.place)
-        self._order.clear()
+            self._outcomes[given.nth] = PictureOutcome("", "failed", reason, place=given.place)
+        self._out.clear()
         self.new.clear()
 
 

@@ -120,12 +120,6 @@ class Queue(Body):
         held, self._held = self._held, []
         return self.output.write([*held, Piece(raw)] if raw else held)
 
-    def _pass(self, data: bytes) -> bytes:
-        if self.broken:
-            return b""
-        self.output.passed(len(data))
-        return data
-
     # Pictures.
 
     def _picture(self, record: Record, part: Picture) -> None:

@@ -6,6 +6,7 @@ of bytes, the labels and the order of things are not its business.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol
@@ -128,3 +129,9 @@ class Dialect(Protocol):
     def error(self, message: str, code: str) -> bytes:
         """An error body in this dialect's shape (JSON)."""
         ...
+
+
+def openai_error(message: str, code: str) -> bytes:
+    """The error body of OpenAI's APIs and of all that speak them."""
+    error = {"message": message, "type": "labeling_error", "param": None, "code": code}
+    return json.dumps({"error": error}).encode()

@@ -20,6 +20,7 @@ from labeler.dialects.base import (
     Shift,
     Text,
     Tool,
+    openai_error,
 )
 from labeler.errors import ContentError
 
@@ -140,8 +141,7 @@ class OpenAIChat:
         )
 
     def error(self, message: str, code: str) -> bytes:
-        error = {"message": message, "type": "labeling_error", "param": None, "code": code}
-        return json.dumps({"error": error}).encode()
+        return openai_error(message, code)
 
     def _choice(self, choice: Doc, at: int) -> Iterator[Part]:
         slot, path = slot_of(choice, at), ("choices", at)

@@ -3,11 +3,10 @@ and variations, complete or with partial pictures in a stream."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
-from labeler.dialects.base import Asked, Doc, Failure, Part, Path, Picture
+from labeler.dialects.base import Asked, Doc, Failure, Part, Path, Picture, openai_error
 from labeler.errors import ContentError
 
 _EVENTS = ("image_generation.", "image_edit.")
@@ -57,8 +56,7 @@ class OpenAIImages:
         raise ContentError(msg)
 
     def error(self, message: str, code: str) -> bytes:
-        error = {"message": message, "type": "labeling_error", "param": None, "code": code}
-        return json.dumps({"error": error}).encode()
+        return openai_error(message, code)
 
 
 def _pictures(item: Doc, path: Path, slot: int) -> Iterator[Picture]:

@@ -17,7 +17,8 @@ from labeler.labels.plan import Plan
 from labeler.values import SlotOutcome, Stamp, State
 
 HEAD, THINKING, OPEN, JSON, CLOSED = range(5)
-_RECENT = 256
+LEAD = 256
+"""The start of a picture's `data:` URL is no longer than this."""
 _HELD = 4096
 """No more characters are held back than this (white space, inline reasoning that may begin)."""
 
@@ -100,9 +101,9 @@ class Slot:
     def recent(self) -> str:
         """The last characters of the text so far, enough to tell how a picture's URL begins."""
         if self.state == OPEN:
-            return self._ending.recent(_RECENT)
-        kept = [*self._kept[-_RECENT:], *[piece.text for piece in self._pending]]
-        return "".join(kept)[-_RECENT:]
+            return self._ending.recent(LEAD)
+        kept = [*self._kept[-LEAD:], *[piece.text for piece in self._pending]]
+        return "".join(kept)[-LEAD:]
 
     def begins_picture(self, text: str) -> bool:
         """Whether the base64 of a picture's `data:` URL may begin in this piece."""

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from labeler.errors import Problem
-from labeler.pixels.mark import check
 from labeler.policy.decide import PolicySet, Source, reasons
 from labeler.policy.document import Document, parse, validate
 from labeler.policy.model import Example, Policy
@@ -62,7 +61,11 @@ def validate_policies(
 
 def _undrawable(policy: Policy, document: Document) -> Iterator[Problem]:
     """Visible labels that could not be read: glyphs that the font lacks, too little contrast."""
-    for language, look in looks(policy.picture, policy.jurisdiction) if policy.picture else ():
+    if policy.picture is None:
+        return
+    from labeler.pixels.mark import check  # Pillow, which a policy without pictures does not need
+
+    for language, look in looks(policy.picture, policy.jurisdiction):
         for message in check(look):
             yield document.problem(("picture", "label", "words", language), message)
 

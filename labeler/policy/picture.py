@@ -33,8 +33,8 @@ def _font(path: str, info: ValidationInfo) -> str:
 
 
 Colour = Annotated[str, Field(pattern="^#[0-9a-fA-F]{6}$")]
-
-
+NoColour = Annotated[str, Field(pattern="^(#[0-9a-fA-F]{6})?$")]
+"""A colour, or "" for none."""
 _LOOK = Look()
 
 
@@ -53,9 +53,9 @@ class VisibleLabel(Model):
     margin: float = Field(default=_LOOK.margin, ge=0, le=0.2)
     """Distance from the edge, as a fraction of the shortest side."""
     colour: Colour = _LOOK.colour
-    plate: Annotated[str, Field(pattern="^(#[0-9a-fA-F]{6})?$")] = _LOOK.plate
+    plate: NoColour = _LOOK.plate
     """What lies under the words; "" for an outline instead."""
-    outline: Annotated[str, Field(pattern="^(#[0-9a-fA-F]{6})?$")] = _LOOK.outline
+    outline: NoColour = _LOOK.outline
     opacity: float = Field(default=_LOOK.opacity, ge=0, le=1)
     """Of the plate."""
     font: Annotated[str, AfterValidator(_font)] = ""
@@ -91,9 +91,8 @@ class Picture(Model):
 
 def looks(picture: Picture, jurisdiction: str) -> Iterable[tuple[str, Look]]:
     """Every language's look of one policy, for checking."""
-    words = picture.label.words or {ANY: _default_words(jurisdiction)}
     style = picture.label.model_dump(exclude={"words"})
-    return [(language, Look(words=line, **style)) for language, line in words.items()]
+    return [(language, Look(words=line, **style)) for language, line in _words(picture, jurisdiction).items()]
 
 
 def picture_rule(pictures: Sequence[tuple[Picture, str, bool]], languages: Sequence[str]) -> PictureRule:
@@ -130,9 +129,10 @@ def _look(pictures: Sequence[tuple[Picture, str, bool]], languages: Sequence[str
 
 
 def _line(picture: Picture, jurisdiction: str, languages: Sequence[str]) -> str:
-    words = picture.label.words or {ANY: _default_words(jurisdiction)}
+    words = _words(picture, jurisdiction)
     return next(words[key] for key in (*languages, ANY, *words) if key in words)
 
 
-def _default_words(jurisdiction: str) -> str:
-    return _DEFAULTS.get(jurisdiction) or JURISDICTIONS[jurisdiction].example
+def _words(picture: Picture, jurisdiction: str) -> dict[str, str]:
+    default = _DEFAULTS.get(jurisdiction) or JURISDICTIONS[jurisdiction].example
+    return picture.label.words or {ANY: default}
