@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from benchmarks import answers, gateway, streams
+from benchmarks import answers, gateway, streams, topics
 from benchmarks.common import print_table
 
 
@@ -16,7 +16,7 @@ def main() -> None:
     parser.add_argument("--gateway-rounds", type=int, default=15, help="rounds over loopback (default 15)")
     parser.add_argument("--skip-gateway", action="store_true", help="leave the figures over loopback out")
     arguments = parser.parse_args()
-    found = [*streams.rows(arguments.rounds), *answers.rows(arguments.rounds)]
+    found = [*topics.rows(arguments.rounds), *streams.rows(arguments.rounds), *answers.rows(arguments.rounds)]
     if not arguments.skip_gateway:
         found += gateway.rows(arguments.gateway_rounds)
     print_table(found)

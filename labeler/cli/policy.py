@@ -1,4 +1,4 @@
-"""`labeler policy check | explain | test | schema`: policies, looked at without any traffic."""
+"""`labeler policy check | explain | test | eval | schema`: policies, looked at without any traffic."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TextIO
 
-from labeler.cli import add_config, config_path
+from labeler.cli import add_config, config_path, policy_eval
 from labeler.config import Service, ServiceFile, load
 from labeler.errors import Problem
 from labeler.policy import Policy, decide
@@ -48,6 +48,8 @@ def add(commands: Any) -> None:
     _add_explain(_command(inside, "explain", "show what a request would get, and why", _EXPLAIN))
     test = _command(inside, "test", "try the examples of all policies in use", _EPILOG)
     test.set_defaults(run=run_test)
+    measure = "how well questions that somebody labelled are told apart"
+    policy_eval.add_to(_command(inside, "eval", measure, policy_eval.EPILOG))
     schema = _command(inside, "schema", "print the JSON Schema for editors", _EPILOG)
     choices = ("policy", "config")
     schema.add_argument("of", nargs="?", choices=choices, default="policy", help="default: policy")

@@ -9,11 +9,12 @@ from labeler.config.model import (
     Headers,
     Limits,
     ModelRule,
-    Provider,
     RouteRule,
     ServiceFile,
     Upstream,
 )
+from labeler.config.pictures import Pictures
+from labeler.config.provider import Provider
 from labeler.config.service import Service
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Headers",
     "Limits",
     "ModelRule",
+    "Pictures",
     "Provider",
     "RouteRule",
     "Service",

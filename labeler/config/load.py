@@ -6,13 +6,16 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from labeler.config.model import ServiceFile
+from pydantic import ValidationError
+
+from labeler.config.model import Detection, ServiceFile
 from labeler.config.service import Service
 from labeler.errors import PolicyError, Problem
+from labeler.labels.security import Empty, Seal, seal
 from labeler.policy.decide import PolicySet, Settings
 from labeler.policy.document import Document, validate
 from labeler.policy.load import check_default, check_examples, read, shipped, validate_policies
-from labeler.policy.topics import load_topics
+from labeler.policy.topics import Topics, load_topics, with_house
 
 PREFIX = "LABELER__"
 """What names of environment variables that override a value begin with: `LABELER__LIMITS__REQUEST`."""
@@ -25,19 +28,25 @@ def load(path: str | os.PathLike[str] | None = None, *, environ: Mapping[str, st
     Raises PolicyError with every problem of labeler.yaml, its policies and the environment.
     """
     document = _overridden(_main_document(path), os.environ if environ is None else environ)
-    topics, problems = load_topics()
+    topics, problems = _topics(document, Path(path) if path else Path())
     documents, found = _policy_documents(document, Path(path) if path else Path())
     problems += found
     sources, found = validate_policies(documents, topics)
     problems += found
     known = frozenset(str(one.data["id"]) for one in documents if "id" in one.data)
-    file, found = validate(document, ServiceFile, {"policies": known})
+    file, found = validate(document, ServiceFile, {"policies": known, "folder": _folder(path)})
     problems += [*document.problems, *found]
     policies = PolicySet.of(sources, topics, _settings(file, document))
     problems += [*check_examples(policies, known), *check_default(policies)]
+    seal, found = _seal(file, document)
+    problems += found
     if problems or file is None:
         raise PolicyError(*problems)
-    return _service(file, policies)
+    return _service(file, policies, seal)
+
+
+def _folder(path: str | os.PathLike[str] | None) -> str:
+    return os.path.dirname(os.fspath(path)) if path else ""
 
 
 def _main_document(path: str | os.PathLike[str] | None) -> Document:
@@ -50,6 +59,18 @@ def _overridden(document: Document, environ: Mapping[str, str]) -> Document:
             field = tuple(variable.removeprefix(PREFIX).lower().split("__"))
             document = document.override(field, environ[variable], f"environment {variable}")
     return document
+
+
+def _topics(document: Document, main: Path) -> tuple[Topics, list[Problem]]:
+    """The shipped topics as the service changes them; mistakes in the changes' form are found later,
+    together with those of the whole file."""
+    topics, problems = load_topics()
+    try:
+        changes = Detection.model_validate(document.data.get("detection") or {}).topics
+    except ValidationError:
+        return topics, list(problems)
+    changed, found = with_house(topics, changes, document, lambda name: read(main.parent / name, name))
+    return changed, [*problems, *found]
 
 
 def _policy_documents(document: Document, main: Path) -> tuple[list[Document], list[Problem]]:
@@ -102,13 +123,32 @@ def _settings(file: ServiceFile | None, document: Document) -> Settings:
     if file is None:
         return Settings(default=str(document.data.get("default", "general")))
     models = tuple((rule.name, rule.scenarios) for rule in file.models)
-    return Settings(file.default, file.language, file.detection.messages, models)
+    detection = file.detection
+    return Settings(
+        file.default, file.language, detection.messages, models, detection.decay, detection.answer
+    )
 
 
-def _service(file: ServiceFile, policies: PolicySet) -> Service:
+def _seal(file: ServiceFile | None, document: Document) -> tuple[Seal, list[Problem]]:
+    """What seals the AIGC records, and what is wrong with its key."""
+    if file is None or file.provider is None:
+        return Empty(), []
+    said = file.provider.seal
+    try:
+        pem = Path(said.key).read_bytes() if said.key else b""
+        return seal(said.mode, pem, said.key), []
+    except OSError as error:
+        wrong, hint = f"the key {said.key} cannot be read: {error.strerror}", ""
+    except PolicyError as error:
+        wrong, hint = f"{error.problems[0].file} {error.problems[0].message}", error.problems[0].hint
+    return Empty(), [document.problem(("provider", "seal", "key"), wrong, hint)]
+
+
+def _service(file: ServiceFile, policies: PolicySet, seal: Seal) -> Service:
     return Service(
         policies=policies,
         provider=file.provider,
+        seal=seal,
         models=file.models,
         default=file.default,
         language=file.language,
@@ -117,6 +157,7 @@ def _service(file: ServiceFile, policies: PolicySet) -> Service:
         unclaimed=file.unclaimed,
         headers=file.headers,
         limits=file.limits,
+        pictures=file.pictures,
         routes=file.routes,
         gateway=file.gateway,
     )

@@ -5,32 +5,22 @@ Validation takes a context: `policies`, the ids of the policies in use.
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any, Literal, Self, get_args
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 
-from labeler.labels.credit_code import fault_of
+from labeler.config.pictures import Pictures
+from labeler.config.provider import Provider
+from labeler.config.units import Seconds, Size
 from labeler.policy.base import Model, Name
 from labeler.policy.document import Fault, fault
-from labeler.policy.model import Route
+from labeler.policy.model import Id, Route
+from labeler.policy.topics import House
 
-Dialect = Literal["openai-chat", "openai-legacy", "text"]
+Dialect = Literal["openai-chat", "openai-legacy", "openai-images", "text", "picture"]
 DIALECTS: tuple[str, ...] = get_args(Dialect)
 """The dialects that a route may name."""
-
-_UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
-_SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", re.IGNORECASE)
-
-
-def _bytes(size: Any) -> Any:
-    if not isinstance(size, str):
-        return size
-    match = _SIZE.fullmatch(size)
-    if match is None or match[2].lower() not in _UNITS:
-        raise fault(Fault(f"'{size}' is no size", "write bytes, or for example 32 MiB"))
-    return int(float(match[1]) * _UNITS[match[2].lower()])
 
 
 def _known(scenario: str, info: ValidationInfo) -> str:
@@ -39,14 +29,6 @@ def _known(scenario: str, info: ValidationInfo) -> str:
         hint = f"in use are: {', '.join(sorted(known))}"
         raise fault(Fault(f"there is no policy '{scenario}' in use", hint))
     return scenario
-
-
-def _credit_code(code: str) -> str:
-    if wrong := fault_of(code):
-        raise fault(
-            Fault(f"the unified social credit code {wrong}", "GB 32100-2015; see the business licence")
-        )
-    return code
 
 
 def _reason(reason: str) -> str:
@@ -68,17 +50,7 @@ def _url(url: str) -> str:
     return url
 
 
-Size = Annotated[int, BeforeValidator(_bytes, json_schema_input_type=int | str), Field(gt=0)]
 Scenario = Annotated[str, AfterValidator(_known)]
-Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-
-
-class Provider(Model):
-    """Who offers the service to the public; the implicit label names them."""
-
-    name: Name
-    credit_code: Annotated[str, AfterValidator(_credit_code)] | None = None
-    """The unified social credit code (GB 32100-2015) of the service's operator, not of the model's."""
 
 
 class ModelRule(Model):
@@ -102,10 +74,12 @@ class RouteRule(Model):
     """Answers here are not labelled; the reason, which the record keeps."""
     unread: tuple[Scenario, ...] = ()
     """For a request that cannot be read; the default policy applies in any case."""
+    assume_visible: bool = False
+    """The upstream draws a visible label into its pictures: they get the implicit record alone."""
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
-        if self.exempt and (self.scenarios or self.unread):
+        if self.exempt and (self.scenarios or self.unread or self.assume_visible):
             raise fault(Fault("an exempt route has no scenarios", "remove `exempt` or the scenarios"))
         return self
 
@@ -115,6 +89,13 @@ class Detection(Model):
 
     messages: int = Field(default=3, ge=1)
     """How many of the user's last messages count."""
+    decay: float = Field(default=0.6, ge=0, le=1)
+    """What a message counts beside the one after it."""
+    answer: int = Field(default=8192, ge=0, le=2**20)
+    """Characters at each end of an answer that are searched for what policies ask with `answer:`;
+    0 searches none."""
+    topics: dict[Id, House] = Field(default_factory=dict)
+    """Terms of one's own, and topics of one's own, by the topic's id."""
 
 
 class Headers(Model):
@@ -173,6 +154,7 @@ class ServiceFile(Model):
     """What happens to a route that no dialect knows and no rule exempts."""
     headers: Headers = Headers()
     limits: Limits = Limits()
+    pictures: Pictures = Pictures()
     models: tuple[ModelRule, ...] = ()
     routes: tuple[RouteRule, ...] = ()
     gateway: Gateway = Gateway()

@@ -7,7 +7,10 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Literal
 
-from labeler.config.model import Gateway, Headers, Limits, ModelRule, Provider, RouteRule
+from labeler.config.model import Gateway, Headers, Limits, ModelRule, RouteRule
+from labeler.config.pictures import Pictures
+from labeler.config.provider import Provider
+from labeler.labels.security import Empty, Seal
 from labeler.policy.decide import PolicySet
 from labeler.policy.patterns import route_glob
 
@@ -34,6 +37,8 @@ class Service:
 
     policies: PolicySet
     provider: Provider | None = None
+    seal: Seal = field(default_factory=Empty)
+    """Seals the AIGC records of the provider, with its key."""
     models: tuple[ModelRule, ...] = ()
     default: str = "general"
     language: str = "zh"
@@ -42,6 +47,7 @@ class Service:
     unclaimed: Literal["pass", "block"] = "pass"
     headers: Headers = field(default_factory=Headers)
     limits: Limits = field(default_factory=Limits)
+    pictures: Pictures = field(default_factory=Pictures)
     routes: tuple[RouteRule, ...] = ()
     gateway: Gateway = field(default_factory=Gateway)
     _router: Router = field(init=False, repr=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from labeler.policy.decide import Marks, PolicySet, Settings, Source, decide
+from labeler.policy.decide import Marks, PolicySet, Settings, Source, decide, extend
 from labeler.policy.model import Policy
 
-__all__ = ["Marks", "Policy", "PolicySet", "Settings", "Source", "decide"]
+__all__ = ["Marks", "Policy", "PolicySet", "Settings", "Source", "decide", "extend"]

@@ -5,16 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 
 from labeler.errors import PolicyError, Problem
 from labeler.policy.assemble import assemble
 from labeler.policy.document import Document
 from labeler.policy.language import language_of
 from labeler.policy.match import Facts, Match, compile_match
-from labeler.policy.model import Disclaimer, Marker, Policy
+from labeler.policy.model import Answer, Disclaimer, Marker, Policy
 from labeler.policy.patterns import name_glob
-from labeler.policy.topics import Topic, content
+from labeler.policy.topics import Engine, Topics, all_lexicons, content
+from labeler.policy.topics.scan import Found, Scanner, word_list
 from labeler.values import Because, Exchange, Verdict
 
 _KEPT = 1024  # assembled verdicts; far more than there are combinations in use
@@ -32,12 +33,18 @@ class Marks:
 class Settings:
     """What a service adds to its policies: the default policy's id, the language where a question
     has none, how many of the user's last messages count, and the operator's word on models: a glob
-    over the name, and the scenarios that a request for such a model always falls under."""
+    over the name, and the scenarios that a request for such a model always falls under.
+
+    A message before the last one counts `decay` times what the one after it counts. `answer` is how
+    many characters at each end of an answer are searched, 0 for none.
+    """
 
     default: str = "general"
     language: str = "zh"
     messages: int = 3
     models: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    decay: float = 0.6
+    answer: int = 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,28 +64,38 @@ class PolicySet:
     """
 
     sources: tuple[Source, ...]
-    topics: Mapping[str, Topic]
+    topics: Topics
     settings: Settings
     revision: str
     marks: Marks
+    _engine: Engine
+    _answers: Engine | None
     _policies: Mapping[str, Policy]
     _matches: tuple[tuple[str, Match], ...]
+    _answering: tuple[tuple[str, Match], ...]
     _models: tuple[tuple[str, Callable[[str], bool], tuple[str, ...]], ...]
     _assembled: dict[tuple[tuple[str, ...], str], Verdict]
 
     @classmethod
-    def of(cls, sources: Iterable[Source], topics: Mapping[str, Topic], settings: Settings) -> PolicySet:
+    def of(cls, sources: Iterable[Source], topics: Topics, settings: Settings) -> PolicySet:
         """Compile policies that are valid, with different ids, one of them the default."""
         ordered = tuple(sorted(sources, key=lambda one: one.policy.id != settings.default))
         policies = {one.policy.id: one.policy for one in ordered}
+        others = [one for one in ordered if one.policy.id != settings.default]
+        matches = tuple(_match(one) for one in others)
+        answering = {one.policy.id for one in others if _answers(one.policy)}
+        engine = Engine.of(all_lexicons(topics))
         return cls(
             sources=ordered,
             topics=topics,
             settings=settings,
             revision=_revision(policies.values(), topics, settings),
             marks=_marks(policies.values()),
+            _engine=engine,
+            _answers=_answer_engine(engine, [one.policy for one in others]) if settings.answer else None,
             _policies=policies,
-            _matches=tuple(_match(one, topics) for one in ordered if one.policy.id != settings.default),
+            _matches=matches,
+            _answering=tuple((name, match) for name, match in matches if name in answering),
             _models=tuple((glob, name_glob(glob), scenarios) for glob, scenarios in settings.models),
             _assembled={},
         )
@@ -92,6 +109,10 @@ class PolicySet:
         """The ids of the policies that apply to every request: the default, and `match: always`."""
         always = {one.id for one in self.policies if one.match.always}
         return frozenset(always | {self.settings.default})
+
+    def scanner(self) -> Scanner | None:
+        """What looks at the text of one answer as it passes; None where no policy asks for it."""
+        return None if self._answers is None else Scanner(self._answers, self.settings.answer)
 
 
 def decide(policies: PolicySet, exchange: Exchange) -> Verdict:
@@ -120,6 +141,41 @@ def decide(policies: PolicySet, exchange: Exchange) -> Verdict:
         base.structured,
         base.end_only_streams,
         base.picture,
+    )
+
+
+def extend(policies: PolicySet, verdict: Verdict, exchange: Exchange, found: Found) -> Verdict:
+    """The verdict on a request, with what its answer adds: `found` is what `PolicySet.scanner` found.
+
+    Scenarios whose policy matches because of an `answer` condition are added, and of their labels the
+    disclaimers that stand at the end; all else stays. Nothing is added to what a person wrote, nor to
+    scenarios that were named.
+    """
+    if not found or exchange.human or exchange.named is not None:
+        return verdict
+    facts = _facts(policies, exchange, found)
+    because = tuple(
+        Because(name, rule, words)
+        for name, match in policies._answering
+        if name not in verdict.scenarios
+        for rule, words in match(facts) or ()
+    )
+    if not because:
+        return verdict
+    reached = {*verdict.scenarios, *(one.scenario for one in because)}
+    scenarios = tuple(name for name in policies._policies if name in reached)
+    said = {(stamp.kind, stamp.words) for stamp in verdict.stamps}
+    stamps = tuple(
+        replace(stamp, place="end")
+        for stamp in _assembled(policies, scenarios, verdict.language).stamps
+        if stamp.kind == "disclaimer" and stamp.place in ("end", "both")
+        if (stamp.kind, stamp.words) not in said
+    )
+    return replace(
+        verdict,
+        scenarios=scenarios,
+        stamps=(*verdict.stamps, *stamps),
+        because=(*verdict.because, *because),
     )
 
 
@@ -162,11 +218,24 @@ def _known(policies: PolicySet, name: str, origin: str) -> None:
 
 
 def _detected(policies: PolicySet, exchange: Exchange) -> list[Because]:
-    messages = () if exchange.unread else exchange.messages[-policies.settings.messages :]
-    facts = Facts(exchange.route, exchange.headers, exchange.model, messages)
+    facts = _facts(policies, exchange, None)
     return [
         Because(name, rule, found) for name, match in policies._matches for rule, found in match(facts) or ()
     ]
+
+
+def _facts(policies: PolicySet, exchange: Exchange, answer: Found | None) -> Facts:
+    settings = policies.settings
+    messages = () if exchange.unread else exchange.messages[-settings.messages :]
+    return Facts(
+        exchange.route,
+        exchange.headers,
+        exchange.model,
+        messages,
+        policies._engine,
+        settings.decay,
+        answer,
+    )
 
 
 def _assembled(policies: PolicySet, scenarios: tuple[str, ...], language: str) -> Verdict:
@@ -180,14 +249,27 @@ def _assembled(policies: PolicySet, scenarios: tuple[str, ...], language: str) -
     return verdict
 
 
-def _match(source: Source, topics: Mapping[str, Topic]) -> tuple[str, Match]:
+def _match(source: Source) -> tuple[str, Match]:
     path = f"{source.document.file}: match"
-    return source.policy.id, compile_match(source.policy.match, topics, path)
+    return source.policy.id, compile_match(source.policy.match, path)
 
 
-def _revision(policies: Iterable[Policy], topics: Mapping[str, Topic], settings: Settings) -> str:
+def _answers(policy: Policy) -> list[Answer]:
+    return [leaf.answer for leaf in policy.match.leaves() if leaf.answer is not None]
+
+
+def _answer_engine(questions: Engine, policies: Iterable[Policy]) -> Engine | None:
+    """What answers are searched with: the questions' engine, unless policies ask for words too."""
+    asked = [answer for policy in policies for answer in _answers(policy)]
+    lists = [word_list(answer.words) for answer in asked if answer.words is not None]
+    if not lists:
+        return questions if asked else None
+    return Engine.of([*questions.lexicons, *{one.id: one for one in lists}.values()])
+
+
+def _revision(policies: Iterable[Policy], topics: Topics, settings: Settings) -> str:
     dumps = [one.model_dump(mode="json", by_alias=True) for one in policies]
-    whole = [dumps, content(topics), settings.default, settings.language, settings.messages, settings.models]
+    whole = [dumps, content(all_lexicons(topics)), asdict(settings)]
     text = json.dumps(whole, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 

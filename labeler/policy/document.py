@@ -132,7 +132,7 @@ class _Reader:
 
 def _scalar(loader: Any, node: yaml.ScalarNode) -> Any:
     """A scalar's value. A date stays as written: no field is one, but `version` may look like one."""
-    if node.tag.endswith(":timestamp"):
+    if node.tag.endswith((":str", ":timestamp")):
         return node.value
     try:
         return loader.construct_object(node)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from labeler.errors import Problem
@@ -10,7 +10,7 @@ from labeler.policy.decide import PolicySet, Source, reasons
 from labeler.policy.document import Document, parse, validate
 from labeler.policy.model import Example, Policy
 from labeler.policy.picture import looks
-from labeler.policy.topics import Topic
+from labeler.policy.topics import Topics
 from labeler.values import Exchange
 
 
@@ -33,9 +33,7 @@ def read(path: Path, name: str) -> Document:
     return Document(name, {}, {}, {}, (problem,), sound=False)
 
 
-def validate_policies(
-    documents: Iterable[Document], topics: Mapping[str, Topic]
-) -> tuple[list[Source], list[Problem]]:
+def validate_policies(documents: Iterable[Document], topics: Topics) -> tuple[list[Source], list[Problem]]:
     """The policies that are valid by themselves, and all problems, those between files included."""
     sources: list[Source] = []
     problems: list[Problem] = []

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from labeler.policy.model import Condition, Header
+from labeler.policy.model import Answer, Condition, Header
 from labeler.policy.patterns import compile_pattern, name_glob, route_glob, well_formed
-from labeler.policy.topics import Topic, fold
+from labeler.policy.topics import Engine
+from labeler.policy.topics.scan import SEAM, Found, word_list
 
 Evidence = tuple[str, tuple[str, ...]]
 """The field of the policy that matched, as in `match.any[0].topic`, and what it found."""
@@ -25,15 +26,18 @@ READ = 20_000
 
 @dataclass(slots=True)
 class Facts:
-    """What conditions look at. `messages` are the user's that count; empty where nothing was read."""
+    """What conditions look at. `messages` are the user's that count, oldest first; empty where nothing
+    was read. `answer` is what was found in the answer; None while there is none."""
 
     route: str
     headers: Mapping[str, str]
     model: str
     messages: tuple[str, ...]
+    engine: Engine
+    decay: float = 1.0
+    answer: Found | None = None
     _text: str | None = None
-    _folded: str | None = None
-    _topics: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    _topics: Found | None = None
 
     def text(self) -> str:
         """The messages, a line feed between them, in Unicode NFKC."""
@@ -44,35 +48,34 @@ class Facts:
             )
         return self._text
 
-    def terms(self, topic: Topic) -> tuple[str, ...]:
-        """The topic's terms in the messages, or none where they do not reach its threshold."""
-        if topic.id not in self._topics:
-            if self._folded is None:
-                self._folded = fold(self.text())
-            self._topics[topic.id] = topic.find(self._folded)
-        return self._topics[topic.id]
+    def topics(self) -> Found:
+        """The topics of the messages, each message scored apart, and the words that speak for each."""
+        if self._topics is None:
+            texts = [well_formed(_excerpt(message)) for message in self.messages]
+            self._topics = self.engine.find(*texts, decay=self.decay)
+        return self._topics
 
 
 def _excerpt(message: str) -> str:
     half = READ // 2
-    return message if len(message) <= READ else f"{message[:half]}\n{message[-half:]}"
+    return message if len(message) <= READ else f"{message[:half]}{SEAM}{message[-half:]}"
 
 
-def compile_match(condition: Condition, topics: Mapping[str, Topic], path: str = "match") -> Match:
-    """The function for a condition that was validated; `topics` holds every topic that it names."""
+def compile_match(condition: Condition, path: str = "match") -> Match:
+    """The function for a condition that was validated."""
     if condition.any is not None:
-        compiled = [compile_match(one, topics, f"{path}.any[{i}]") for i, one in enumerate(condition.any)]
+        compiled = [compile_match(one, f"{path}.any[{i}]") for i, one in enumerate(condition.any)]
         names = [one.route is not None or one.model is not None for one in condition.any]
         named = [match for match, name in zip(compiled, names, strict=True) if name]
         return _any(named, [match for match, name in zip(compiled, names, strict=True) if not name])
     if condition.all is not None:
-        return _all([compile_match(one, topics, f"{path}.all[{i}]") for i, one in enumerate(condition.all)])
+        return _all([compile_match(one, f"{path}.all[{i}]") for i, one in enumerate(condition.all)])
     if condition.not_ is not None:
-        return _not(compile_match(condition.not_, topics, f"{path}.not"), f"{path}.not")
-    return _leaf(condition, topics, path)
+        return _not(compile_match(condition.not_, f"{path}.not"), f"{path}.not")
+    return _leaf(condition, path)
 
 
-def _leaf(condition: Condition, topics: Mapping[str, Topic], path: str) -> Match:
+def _leaf(condition: Condition, path: str) -> Match:
     if condition.route is not None:
         return _name(f"{path}.route", route_glob(condition.route), lambda facts: facts.route)
     if condition.model is not None:
@@ -80,9 +83,11 @@ def _leaf(condition: Condition, topics: Mapping[str, Topic], path: str) -> Match
     if condition.header is not None:
         return _header(f"{path}.header", condition.header)
     if condition.topic is not None:
-        return _topic(f"{path}.topic", topics[condition.topic])
+        return _topic(f"{path}.topic", condition.topic)
     if condition.pattern is not None:
         return _pattern(f"{path}.pattern", compile_pattern(condition.pattern))
+    if condition.answer is not None:
+        return _answer(f"{path}.answer", condition.answer)
     return lambda _: ((f"{path}.always", ()),)
 
 
@@ -151,10 +156,20 @@ def _header(rule: str, header: Header) -> Match:
     return match
 
 
-def _topic(rule: str, topic: Topic) -> Match:
+def _topic(rule: str, topic: str) -> Match:
     def match(facts: Facts) -> tuple[Evidence, ...] | None:
-        terms = facts.terms(topic)
-        return ((rule, terms),) if terms else None
+        words = facts.topics().get(topic) if facts.messages else None
+        return ((rule, words),) if words else None
+
+    return match
+
+
+def _answer(rule: str, answer: Answer) -> Match:
+    name = answer.topic or word_list(answer.words or ()).id
+
+    def match(facts: Facts) -> tuple[Evidence, ...] | None:
+        words = facts.answer.get(name) if facts.answer else None
+        return ((rule, words),) if words else None
 
     return match
 

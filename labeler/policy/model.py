@@ -6,6 +6,7 @@ other fields are wrong) and `topics` (the ids that exist).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Literal, Self
 
 from pydantic import (
@@ -23,6 +24,7 @@ from labeler.policy.base import Model, Name, jurisdiction_of
 from labeler.policy.document import Fault, fault
 from labeler.policy.patterns import compile_pattern, route_glob
 from labeler.policy.picture import Picture
+from labeler.policy.topics.fold import fold
 from labeler.policy.words import Line, Words, faults_of_label
 from labeler.values import OnFailure, Place, Structured
 
@@ -45,6 +47,13 @@ def _pattern(pattern: str) -> str:
         hint = "RE2 syntax: linear time, without look-around and back-references"
         raise fault(Fault(f"the pattern is broken: {error}", hint)) from None
     return pattern
+
+
+def _known_topic(topic: str | None, info: ValidationInfo) -> str | None:
+    known = (info.context or {}).get("topics", ())
+    if topic is not None and topic not in known:
+        raise fault(Fault(f"there is no topic '{topic}'", f"known: {', '.join(sorted(known))}"))
+    return topic
 
 
 Id = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,63}$")]
@@ -81,6 +90,36 @@ class Header(Model):
         return self
 
 
+class Answer(Model):
+    """What the answer itself is about; it adds labels at the answer's end, and never any before."""
+
+    topic: str | None = None
+    """The answer is about this topic."""
+    words: Annotated[tuple[Name, ...], Field(min_length=1)] | None = None
+    """The answer has one of these words; case, width and white space do not matter."""
+
+    @field_validator("words")
+    @classmethod
+    def _has_words(cls, words: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        empty = tuple(
+            Fault("the word is empty", path=(at,)) for at, one in enumerate(words or ()) if not fold(one)
+        )
+        if empty:
+            raise fault(*empty)
+        return words
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if (self.topic is None) == (self.words is None):
+            raise fault(Fault("has exactly one of `topic` and `words`", "join several with `any:`"))
+        return self
+
+    @field_validator("topic")
+    @classmethod
+    def _known_topic(cls, topic: str | None, info: ValidationInfo) -> str | None:
+        return _known_topic(topic, info)
+
+
 class Condition(Model):
     """What makes a request fall under a policy: exactly one field; combine with `any`, `all`, `not`."""
 
@@ -91,7 +130,8 @@ class Condition(Model):
     all: Annotated[tuple[Condition, ...], Field(min_length=1)] | None = None
     """All of these hold."""
     not_: Condition | None = Field(default=None, alias="not")
-    """This does not hold. No header may stand inside: a client could take a label away with it."""
+    """This does not hold. No header may stand inside: a client could take a label away with it; and no
+    `answer`, which is not known in time."""
     route: Route | None = None
     """A glob over the path: `*` stays within one segment, `**` is any number of segments."""
     header: Header | None = None
@@ -101,22 +141,25 @@ class Condition(Model):
     """The user's messages are about this topic, for example `medical`."""
     pattern: Pattern | None = None
     """An RE2 expression, searched for in the user's messages that count (after Unicode NFKC)."""
+    answer: Answer | None = None
+    """The answer is about a topic or has certain words; known only when the answer has passed."""
     always: Literal[True] | None = None
 
     @field_validator("topic")
     @classmethod
     def _known_topic(cls, topic: str | None, info: ValidationInfo) -> str | None:
-        known = (info.context or {}).get("topics", ())
-        if topic is not None and topic not in known:
-            raise fault(Fault(f"there is no topic '{topic}'", f"known: {', '.join(sorted(known))}"))
-        return topic
+        return _known_topic(topic, info)
 
     @field_validator("not_")
     @classmethod
-    def _no_header(cls, inside: Condition | None) -> Condition | None:
-        if inside is not None and inside.names_header():
-            hint = "a client could take a label away by sending it; headers may only add"
-            raise fault(Fault("a header may not stand under `not`", hint))
+    def _only_adds(cls, inside: Condition | None) -> Condition | None:
+        for leaf in inside.leaves() if inside is not None else ():
+            if leaf.header is not None:
+                hint = "a client could take a label away by sending it; headers may only add"
+                raise fault(Fault("a header may not stand under `not`", hint))
+            if leaf.answer is not None:
+                hint = "the answer is not known yet when its first label leaves; it may only add"
+                raise fault(Fault("`answer` may not stand under `not`", hint))
         return inside
 
     @model_validator(mode="after")
@@ -127,10 +170,13 @@ class Condition(Model):
             raise fault(Fault(message, "join several with `any:` or `all:`, each behind a dash"))
         return self
 
-    def names_header(self) -> bool:
-        """Whether this or any condition inside looks at a header."""
+    def leaves(self) -> Iterator[Condition]:
+        """The conditions inside that are not made of others; this one itself where it is none."""
         inside = (*(self.any or ()), *(self.all or ()), *((self.not_,) if self.not_ else ()))
-        return self.header is not None or any(one.names_header() for one in inside)
+        if not inside:
+            yield self
+        for one in inside:
+            yield from one.leaves()
 
 
 class Marker(Model):

@@ -1,0 +1,27 @@
+"""Sizes and times as people write them."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+from labeler.policy.document import Fault, fault
+
+_UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
+_SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", re.IGNORECASE)
+
+
+def _bytes(size: Any) -> Any:
+    if not isinstance(size, str):
+        return size
+    match = _SIZE.fullmatch(size)
+    if match is None or match[2].lower() not in _UNITS:
+        raise fault(Fault(f"'{size}' is no size", "write bytes, or for example 32 MiB"))
+    return int(float(match[1]) * _UNITS[match[2].lower()])
+
+
+Size = Annotated[int, BeforeValidator(_bytes, json_schema_input_type=int | str), Field(gt=0)]
+"""Bytes: a number, or as in `32 MiB`."""
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]

@@ -1,0 +1,224 @@
+"""All lexicons in one automaton: one pass over a text finds the words of every topic.
+
+Weights of different words add up; of overlapping finds of one lexicon only the longest counts, and
+nothing that lies within a blocker. The patterns of all lexicons stand in one RE2 set, so that a text
+that holds none of them costs one more pass.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import re2
+from ahocorasick_rs import AhoCorasick
+
+from labeler.policy.patterns import compile_pattern
+from labeler.policy.topics.fold import fold, fold_term, latin, stands_alone
+from labeler.policy.topics.lexicon import Lexicon
+
+_ROUNDING = 1e-9  # sums of tenths that should be 1
+_PLACES = 1000  # of a set's words in one text that are tried as halves of a pair
+_DFA = 64 * 2**20  # bytes that the patterns' automaton may grow to; the default suits a handful
+
+
+class _Use(NamedTuple):
+    """What one lexicon knows a word as."""
+
+    lexicon: int
+    literal: bool
+    weight: float  # 0 for a blocker
+    sets: tuple[str, ...]
+
+
+class _Pair(NamedTuple):
+    first: str
+    second: str
+    within: int
+    weight: float
+    ordered: bool
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What one lexicon found in one text. Spans are (end, start)."""
+
+    reach: int = 0
+    blocked: int = 0
+    found: dict[str, float] = field(default_factory=dict)
+    places: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
+
+    def add(self, words: str, weight: float) -> None:
+        self.found[words] = self.found.get(words, 0) + weight
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Engine:
+    """The lexicons of all topics, ready to search; immutable and safe to share."""
+
+    lexicons: tuple[Lexicon, ...]
+    words: tuple[str, ...]
+    _thresholds: tuple[float, ...]
+    _bounded: tuple[bool, ...]  # whether a word begins or ends with a Latin letter or digit
+    _uses: tuple[tuple[_Use, ...], ...]
+    _automaton: AhoCorasick
+    _pairs: tuple[tuple[_Pair, ...], ...]
+    _searches: tuple[tuple[int, float, Callable[[str], str | None]], ...]
+    _patterns: Callable[[str], Sequence[int]]
+
+    @classmethod
+    def of(cls, lexicons: Iterable[Lexicon]) -> Engine:
+        """Build the automaton over lexicons that are valid."""
+        sheets = tuple(lexicons)
+        uses = _uses(sheets)
+        words = tuple(uses)
+        patterns = [(number, one) for number, sheet in enumerate(sheets) for one in sheet.patterns]
+        return cls(
+            lexicons=sheets,
+            words=words,
+            _thresholds=tuple(sheet.threshold - _ROUNDING for sheet in sheets),
+            _bounded=tuple(latin(word[0]) or latin(word[-1]) for word in words),
+            _uses=tuple(uses.values()),
+            _automaton=AhoCorasick(words),
+            _pairs=tuple(
+                tuple(_Pair(*one.of, one.within, one.weight, one.ordered) for one in sheet.pairs)
+                for sheet in sheets
+            ),
+            _searches=tuple((at, one.weight, compile_pattern(one.regex)) for at, one in patterns),
+            _patterns=_set([one.regex for _, one in patterns]),
+        )
+
+    def find(self, *texts: str, decay: float = 1.0) -> dict[str, tuple[str, ...]]:
+        """The topics that texts (oldest first, well-formed, as written) are about, in the order of the
+        lexicons, each with the words that speak for it, as folded.
+
+        Every text is scored apart. One that reaches a topic's threshold is enough, however early it is
+        (a question that follows often says no more than "and how much of it?"); below it they add up,
+        and what is `k` before the last weighs `decay ** k`.
+        """
+        tallies = [self._tallies(fold(text)) for text in texts]
+        sums: dict[int, float] = {}
+        met: set[int] = set()
+        weight = 1.0
+        for tally in reversed(tallies):
+            for lexicon, one in tally.items():
+                score = sum(one.found.values())
+                sums[lexicon] = total = sums.get(lexicon, 0.0) + score * weight
+                if max(score, total) >= self._thresholds[lexicon]:
+                    met.add(lexicon)
+            weight *= decay
+        return self._named(met, tallies) if met else {}
+
+    def _named(
+        self, met: Iterable[int], tallies: Sequence[Mapping[int, _Tally]]
+    ) -> dict[str, tuple[str, ...]]:
+        """The topics of the lexicons that are met, each with the words that speak for it."""
+        topics: dict[str, dict[str, None]] = {}
+        for lexicon in sorted(met):
+            words = topics.setdefault(self.lexicons[lexicon].id, {})
+            for tally in tallies:
+                if lexicon in tally:
+                    words |= {word: None for word, weight in tally[lexicon].found.items() if weight > 0}
+        return {topic: tuple(words) for topic, words in topics.items()}
+
+    def _tallies(self, text: str) -> dict[int, _Tally]:
+        tallies: dict[int, _Tally] = {}
+        for start, end, index in self._hits(text):
+            for lexicon, literal, weight, sets in self._uses[index]:
+                tally = tallies.get(lexicon)
+                if tally is None:
+                    tally = tallies[lexicon] = _Tally()
+                if literal and end > tally.reach:  # else it lies within a longer one
+                    tally.reach = end
+                    if weight:
+                        tally.found[self.words[index]] = weight
+                    else:
+                        tally.blocked = end
+                if sets and end > tally.blocked:
+                    for name in sets:
+                        places = tally.places.setdefault(name, [])
+                        if len(places) < _PLACES:
+                            places.append((end, start))
+        for lexicon, tally in tallies.items():
+            if tally.places:
+                for words, weight in _paired(text, self._pairs[lexicon], tally.places):
+                    tally.add(words, weight)
+        for number in self._patterns(text):
+            lexicon, weight, search = self._searches[number]
+            if found := search(text):
+                tallies.setdefault(lexicon, _Tally()).add(found, weight)
+        return tallies
+
+    def scan(self, folded: str) -> list[tuple[int, int, int]]:
+        """Every place of every word, overlapping or not: its number in `words`, start and end."""
+        return self._automaton.find_matches_as_indexes(folded, overlapping=True)
+
+    def _hits(self, text: str) -> Iterator[tuple[int, int, int]]:
+        """Start, end and word of every find, earlier ones first, and longer ones before those inside."""
+        bounded = self._bounded
+        for start, behind, index in sorted([(start, -end, index) for index, start, end in self.scan(text)]):
+            if not bounded[index] or stands_alone(text, start, -behind):
+                yield start, -behind, index
+
+
+def _uses(sheets: Sequence[Lexicon]) -> dict[str, tuple[_Use, ...]]:
+    """What each folded word means to which lexicon; of a word that stands twice the last place counts."""
+    known: dict[str, tuple[_Use, ...]] = {}
+    for number, sheet in enumerate(sheets):
+        weights = {fold_term(term): group.weight for group in sheet.groups for term in group.terms}
+        weights |= {fold_term(word): 0.0 for word in sheet.blockers}
+        sets: dict[str, tuple[str, ...]] = {}
+        for name, words in sheet.sets.items():
+            for word in dict.fromkeys(map(fold_term, words)):
+                sets[word] = (*sets.get(word, ()), name)
+        shared: dict[tuple[float | None, tuple[str, ...]], tuple[_Use]] = {}  # by all words that weigh alike
+        for word in weights | sets:
+            key = weights.get(word), sets.get(word, ())
+            if key not in shared:
+                shared[key] = (_Use(number, key[0] is not None, key[0] or 0.0, key[1]),)
+            known[word] = known[word] + shared[key] if word in known else shared[key]
+    known.pop("", None)  # reported by `check_words`
+    return known
+
+
+def _paired(
+    text: str, pairs: Iterable[_Pair], places: Mapping[str, Sequence[tuple[int, int]]]
+) -> Iterator[tuple[str, float]]:
+    """The pairs that stand in the text, each once, as the text has them."""
+    for pair in pairs:
+        first, second = places.get(pair.first), places.get(pair.second)
+        if not first or not second:
+            continue
+        span = _near(first, second, pair.within)
+        if span is None and not pair.ordered:
+            span = _near(second, first, pair.within)
+        if span is not None:
+            yield text[slice(*span)], pair.weight
+
+
+def _near(
+    first: Sequence[tuple[int, int]], second: Sequence[tuple[int, int]], within: int
+) -> tuple[int, int] | None:
+    """The first span from one of `first` to one of `second` behind it, at most `within` in between."""
+    ends = sorted(first)
+    for end, start in second:
+        at = bisect_right(ends, (start, start)) - 1
+        if at >= 0 and ends[at][0] >= start - within:
+            return ends[at][1], end
+    return None
+
+
+def _set(regexes: Sequence[str]) -> Callable[[str], Sequence[int]]:
+    """Tells which of the patterns are in a text."""
+    if not regexes:
+        return lambda _: ()
+    options = re2.Options()
+    options.log_errors = False
+    options.max_mem = _DFA
+    patterns = re2.Set.SearchSet(options)
+    for regex in regexes:
+        patterns.Add(regex)
+    patterns.Compile()
+    return lambda text: patterns.Match(text) or ()

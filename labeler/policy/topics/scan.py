@@ -1,0 +1,63 @@
+"""What an answer is about, found while it passes: nothing is held back, and the memory is bounded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from io import StringIO
+
+from labeler.policy.patterns import well_formed
+from labeler.policy.topics.engine import Engine
+from labeler.policy.topics.lexicon import Group, Lexicon
+
+Found = Mapping[str, tuple[str, ...]]
+"""The topics that were found, by id, each with the words that speak for it."""
+
+SEAM = f"\n{chr(0xFFFC) * 200}\n"
+"""Stands where the middle of a long text was left out; no word and no pair reaches across."""
+
+_PIECES = 256  # of a tail, until they become one
+
+
+class Scanner:
+    """The text of one answer, fed in pieces; of a long one its two ends are looked at.
+
+    What `end` says does not depend on how the text was cut. `limit` is in characters at each end.
+    """
+
+    def __init__(self, engine: Engine, limit: int) -> None:
+        self._engine = engine
+        self._limit = limit
+        self._head = StringIO()
+        self._room = limit
+        self._tail: list[str] = []
+        self._cut = False
+
+    def feed(self, text: str) -> None:
+        """Take the next piece of the answer's text."""
+        if self._room:
+            head, text = text[: self._room], text[self._room :]
+            self._room -= self._head.write(head)
+        if text:
+            self._tail.append(text)
+            if len(self._tail) >= _PIECES or len(text) > self._limit:
+                self._shorten()
+
+    def end(self) -> Found:
+        """What the answer is about, by topic and by `word_list`, now that it is complete."""
+        self._shorten()
+        seam = SEAM if self._cut else ""
+        return self._engine.find(well_formed("".join((self._head.getvalue(), seam, *self._tail))))
+
+    def _shorten(self) -> None:
+        tail = "".join(self._tail)
+        self._cut |= len(tail) > self._limit
+        self._tail = [tail[-self._limit :]]
+
+
+def word_list(words: Iterable[str]) -> Lexicon:
+    """Words of which any one is enough, as a lexicon under a name that no topic has."""
+    ordered = tuple(dict.fromkeys(words))
+    group = Group(weight=1, terms=ordered)
+    return Lexicon.model_construct(
+        id="\n".join(("", *ordered)), language="", version="", threshold=1.0, groups=(group,)
+    )
