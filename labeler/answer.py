@@ -6,17 +6,16 @@ now: the start (once, else None) and bytes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
-from labeler.body import Body, EventBody, JsonBody, TextBody
+from labeler.body import Body, Draw, EventBody, JsonBody, PictureBody, TextBody, Work
 from labeler.dialects import Dialect
 from labeler.errors import ContentError, LabelerError
 from labeler.framing.coding import IDENTITY, KNOWN, Decoder
 from labeler.framing.sniff import BLANK, kind_of
-from labeler.headers import RawHeaders, blocked, relabelled
-from labeler.labels.header import labeler_field
+from labeler.headers import RawHeaders, blocked
 from labeler.labels.plan import Plan, plan
-from labeler.response import NOT_GENERATED, Setting, Start, disclosure, job, summary, unlabelled
+from labeler.response import Head, Setting, Start, account, announced, body_kind, job, summary, unlabelled
 from labeler.values import Exchange, Outcome, State, Verdict
 
 Step = tuple[Start | None, bytes]
@@ -35,22 +34,24 @@ class Answer:
         *,
         mute: str = "",
         notes: Iterable[str] = (),
+        draw: Draw | None = None,
     ) -> None:
         """`mute` says why no text may be put into this answer (structured output …). A verdict that
-        is an error is the fault of whoever configures: the response is blocked."""
+        is an error is the fault of whoever configures: the response is blocked. `draw` labels its
+        pictures; without it nobody looks for any."""
         self.broken = self._over = False
         self._dialect = dialect
         self._exchange = exchange
         self._verdict = verdict if isinstance(verdict, Verdict) else None
         self._failure = "" if isinstance(verdict, Verdict) else str(verdict)
         self._setting = setting
-        self._mute, self._notes = mute, list(notes)
+        self._mute, self._notes, self._draw = mute, list(notes), draw
         self._start = Start(0, [])
         self._body: Body | None = None
         self._direct: Body | None = None  # the body, once nothing else stands between it and the driver
         self._plan = Plan()
         self._decoder: Decoder | None = None
-        self._charset, self._media, self._reason = "utf-8", "", ""
+        self._head, self._reason = Head("", "", ""), ""
         self._sent = self._closed = False
         self._passing = False  # the rest leaves as it comes
         self._given: list[bytes] = []  # what came in, while it is compressed and nothing has left
@@ -60,25 +61,35 @@ class Answer:
     @property
     def over(self) -> bool:
         """True where an error stands for the response: it is complete, whatever still comes."""
-        return self._over and not self._setting.observe
+        return self._over
 
     @property
     def started(self) -> bool:
         """True once the start has left."""
-        return self._sent or self._setting.observe
+        return self._sent
+
+    @property
+    def waiting(self) -> bool:
+        """True while a picture is being worked on; the response ends after it, also behind `close`."""
+        return self._body is not None and self._body.pictures.busy and not self._over
+
+    @property
+    def _held(self) -> bool:
+        """Whether the body leaves in one piece."""
+        return self._body is not None and self._body.kind in ("json", "picture")
 
     @property
     def changes(self) -> bool:
         """True where the body is not the upstream's any more."""
         body = self._body
-        if body is None or self._passing or self._setting.observe:
+        if body is None or self._passing:
             return False
-        return body.kind != "json" or body.output.changed or self._decoder is not None
+        return not self._held or body.output.changed or self._decoder is not None
 
     def begin(self, status: int, headers: RawHeaders) -> Step:
         """Take the response's start."""
-        step = self._begin(status, headers)
-        return (Start(status, headers), b"") if self._setting.observe else step
+        self._start = Start(status, headers)
+        return self._begin(status, headers)
 
     def feed(self, data: bytes) -> Step:
         """Take the next bytes of the body."""
@@ -87,56 +98,55 @@ class Answer:
             if out is not data:
                 self.broken = self._direct.broken
             return None, out
-        step = self._feed(data)
-        return self._watched(data) if self._setting.observe else step
+        return self._feed(data)
 
     def close(self, *, clean: bool = True) -> Step:
         """End the body, once; `clean` is false where it broke off."""
         if self._closed:
             return None, b""
         self._closed = True
-        step = self._close(clean=clean)
-        return self._watched(b"") if self._setting.observe else step
+        return self._close(clean=clean)
 
-    def _watched(self, data: bytes) -> Step:
-        """Where the service only observes, what came leaves."""
-        self.broken = False
-        return None, data
+    def take(self) -> list[Work]:
+        """The pictures that came since the last call: run each, anywhere, and give it to `settle`."""
+        return self._body.pictures.take() if self._body is not None else []
+
+    def settle(self, work: Work) -> Step:
+        """Take a picture back, in any order."""
+        body = self._body
+        assert body is not None
+        if self._over or self._passing:
+            return None, b""
+        return self._emit(body.settle(work), last=self._closed)
+
+    def drawn(self) -> Iterator[Step]:
+        """Work on the pictures here and now."""
+        for work in self.take():
+            work.run()
+            yield self.settle(work)
 
     def result(self) -> tuple[State, str]:
         """The state of this response and its reason; ask at its end."""
         if self._result is not None:
             return self._result
         body = self._body
-        slots = body.slots() if body else ()
+        slots, pictures = (body.slots(), body.pictures.outcomes) if body else ((), ())
         failure = self._failure or (body.failure if body else "")
-        state, reason = summary(slots, failure, self._reason or (body.reason if body else ""))
+        state, reason = summary(slots, failure, self._reason or (body.reason if body else ""), pictures)
         if self.broken or (failure and self._over):
             return "failed", reason
         return ("degraded" if body and body.degraded else state), reason
 
     def outcome(self) -> Outcome:
         """What was done to this response, and why; ask at its end."""
-        body = self._body
-        state, reason = self.result()
-        return Outcome(
-            state,
-            reason,
-            route=self._exchange.route,
-            dialect=self._dialect.name,
-            number=self._exchange.number,
-            stream=body is not None and body.kind != "json",
-            observed=self._setting.observe,
-            verdict=self._verdict,
-            slots=body.slots() if body else (),
-            edits=body.output.edits if body else (),
-            notes=(*self._notes, *(body.notes if body else ())),
-        )
+        name, stream = self._dialect.name, self._body is not None and not self._held
+        verdict, body, notes = self._verdict, self._body, self._notes
+        setting, exchange = self._setting, self._exchange
+        return account(*self.result(), exchange, name, setting, verdict, body, stream=stream, notes=notes)
 
     # How a response begins.
 
     def _begin(self, status: int, headers: RawHeaders) -> Step:
-        self._start = Start(status, headers)
         if reason := unlabelled(status, self._exchange):
             self._reason, self._passing = reason, True
             return self._send("skipped", reason), b""
@@ -144,44 +154,38 @@ class Answer:
             return self._fail(self._failure)
         if self._mute and self._verdict.structured == "block":
             return self._fail(f"{self._mute}, and the policy says `structured: block`")
-        fields = {name.lower(): value for name, value in headers}
-        coding = ", ".join([v.decode("latin-1") for n, v in headers if n.lower() == b"content-encoding"])
-        coding = coding.strip().lower()
+        self._head = Head.of(headers)
+        coding = self._head.coding
         if coding in KNOWN:
             self._decoder = Decoder(coding)
             self._notes.append(f"content-encoding: {coding} decoded")
         elif coding not in IDENTITY:
             return self._fail(f"content-encoding {coding} cannot be read")
-        media, _, parameters = fields.get(b"content-type", b"").decode("latin-1").lower().partition(";")
-        self._media = media.strip()
-        return self._choose(parameters)
-
-    def _choose(self, parameters: str) -> Step:
-        """Take the body that the media type names; else its first bytes will tell."""
-        if self._dialect.name != "text":
-            return self._take("events") if self._media == "text/event-stream" else (None, b"")
-        if self._media not in ("text/plain", "text/markdown", ""):
-            return self._fail(f"content type {self._media} on a route of plain text")
-        _, _, charset = parameters.partition("charset=")
-        self._charset = charset.partition(";")[0].strip(' "') or "utf-8"
-        return self._take("text")
+        try:
+            kind = body_kind(self._dialect.name, self._head.media)
+        except ContentError as error:
+            return self._fail(str(error))
+        return self._take(kind) if kind else (None, b"")  # else its first bytes will tell
 
     def _take(self, kind: str) -> Step:
-        verdict, exchange = self._verdict, self._exchange
+        verdict = self._verdict
         assert verdict is not None
-        self._plan = plan(verdict, stream=kind != "json")
-        task = job(self._dialect, self._plan, verdict, self._mute, exchange.number, self._setting.limits)
-        if kind == "json":
-            self._body = JsonBody(task)
+        self._plan = plan(verdict, stream=kind in ("events", "text"))
+        number, limits = self._exchange.number, self._setting.limits
+        task = job(self._dialect, self._plan, verdict, self._mute, number, limits, self._draw)
+        if kind in ("json", "picture"):  # held to its end
+            self._body = JsonBody(task) if kind == "json" else PictureBody(task)
             return None, b""
-        self._body = TextBody(task, self._charset) if kind == "text" else EventBody(task)
+        self._body = TextBody(task, self._head.charset) if kind == "text" else EventBody(task)
         if self._body.failure:
             return self._fail(self._body.failure)
-        if task.mute and not task.beside:
+        silent = bool(task.mute) and not task.beside
+        if silent and (kind == "text" or task.draw is None):
             return self._pass(self._send("skipped", task.mute), b"")
-        if self._decoder is None and not self._setting.observe:
+        if self._decoder is None:
             self._direct = self._body
-        return self._send("planned", changed=True), b""
+        state, reason = ("skipped", task.mute) if silent else ("planned", "")  # pictures may still come
+        return self._send(state, reason, changed=True), b""
 
     # How it goes on, and how it ends.
 
@@ -213,7 +217,7 @@ class Answer:
     def _sniff(self, data: bytes) -> Step:
         """Tell by its first bytes what a body is whose media type does not say it."""
         data, self._sniffed = self._sniffed + data, b""
-        kind = kind_of(data, blank="json" if "json" in self._media else None)
+        kind = kind_of(data, blank="json" if "json" in self._head.media else None)
         if kind is None:
             self._sniffed = data
             return None, b""
@@ -253,7 +257,7 @@ class Answer:
             return None, out
         if body.failure:
             return self._fail(body.failure, out)
-        if last:
+        if last and not body.pictures.busy:
             state, reason = self._result = self.result()
             return self._send(state, reason, changed=self.changes, length=len(out)), out
         return (self._send("planned", changed=True), out) if out else (None, b"")
@@ -287,14 +291,8 @@ class Answer:
         self, state: str, reason: str = "", *, changed: bool = False, length: int | None = None
     ) -> Start:
         self._sent = True
-        added: list[tuple[bytes, bytes]] = []
-        exchange, verdict = self._exchange, self._verdict
-        if self._setting.labeler_header:
-            field = labeler_field(state, reason, verdict, exchange.number, self._plan.aside)
-            added.append((b"labeler", field.encode("ascii")))
-        generated = 200 <= self._start.status < 300 and reason not in NOT_GENERATED
-        if self._setting.ai_disclosure and generated and verdict and verdict.stamps:
-            added.append((b"ai-disclosure", disclosure(exchange.model, self._setting.provider)))
-        cors = "origin" in exchange.headers
-        headers = relabelled(self._start.headers, added, changed=changed, length=length, cors=cors)
-        return Start(self._start.status, headers)
+        said = self._plan
+        start, exchange, verdict = self._start, self._exchange, self._verdict
+        return announced(
+            start, exchange, verdict, self._setting, state, reason, said, changed=changed, length=length
+        )

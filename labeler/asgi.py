@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
-from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from labeler.answer import Answer
+from labeler.body import Work
+from labeler.claims import Claim
 from labeler.dialects import DIALECTS
-from labeler.engine import Claim, Labeler
-from labeler.errors import BlockedError, ContentError, PolicyError, Problem
+from labeler.engine import Labeler
+from labeler.errors import BlockedError, ContentError, PolicyError
 from labeler.headers import blocked, relabelled, with_length
 from labeler.request import Request, unread
 from labeler.response import Start
+from labeler.scope import BYPASSES, joined, wishes, without_shortcuts
 from labeler.values import Exchange, Outcome, State
+from labeler.workers import Errands, Workers
 
 log = logging.getLogger("labeler")
-_EXTENSIONS = ("http.response.pathsend", "http.response.zerocopysend")
 _WARNED = 100
 
 
@@ -33,6 +34,7 @@ class LabelMiddleware:
     def __init__(self, app: ASGIApp, labeler: Labeler | None = None) -> None:
         self.app = app
         self.labeler = labeler or Labeler.load()
+        self.workers = Workers(self.labeler.service.pictures.workers)
         self._warned: set[str] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -72,8 +74,10 @@ class Responder:
     ) -> None:
         self._app = middleware.app
         self._labeler = middleware.labeler
+        self._workers = middleware.workers
+        self._errands: Errands | None = None  # once there is a picture
         self._claim = claim
-        self._scope = _without_shortcuts(scope, observe=self._labeler.service.mode == "observe")
+        self._scope = without_shortcuts(scope, observe=self._labeler.service.mode == "observe")
         self._receive = receive
         self._send = send
         self._replay: list[Message] = []
@@ -81,6 +85,7 @@ class Responder:
         self._answer: Answer | None = None
         self._opening: Message = {}
         self._over = self._broken = False
+        self._last_came = False  # the app has ended its response
 
     async def __call__(self) -> None:
         await self._read()
@@ -90,6 +95,8 @@ class Responder:
             await self._broken_off(raised=True)
             raise
         except BaseException:
+            if self._errands is not None:
+                self._errands.cancel()
             self._end(clean=False)
             raise
         await self._broken_off(raised=False)
@@ -105,7 +112,7 @@ class Responder:
             size += len(message.get("body", b""))
             if not message.get("more_body") or size > limit:
                 break
-        headers = self._headers = _joined(self._scope["headers"])
+        headers = self._headers = joined(self._scope["headers"])
         if message["type"] != "http.request" or size > limit:
             self._request = unread(f"longer than {limit} bytes" if size > limit else "the client left")
             return
@@ -140,20 +147,17 @@ class Responder:
         kind = message["type"]
         answer = self._answer
         if kind == "http.response.body" and answer is not None:
-            if not message.get("more_body", False):
-                await self._last(answer, message)
-            elif not self._over:
-                body = message.get("body", b"")
-                if type(body) is not bytes:
-                    body = bytes(body)  # Starlette passes a memoryview on
-                start, data = answer.feed(body)
-                if data is body and start is None and (data or answer.started) and not answer.broken:
-                    await self._send(message)
-                elif start is not None or data or answer.broken:
-                    await self._out(answer, start, data, more=True)
+            if self._errands is None:
+                await self._pass_on(answer, message)
+            else:
+                self._errands.check()
+                async with self._errands.lock:
+                    await self._pass_on(answer, message)
+            if self._errands is not None:
+                await (self._errands.back() if self._last_came else self._errands.room())
         elif kind == "http.response.start":
             await self._begin(message)
-        elif kind in _EXTENSIONS:
+        elif kind in BYPASSES:
             msg = f"the app sent {kind}, which was not offered: its bytes cannot be labelled"
             raise ContentError(msg)
         elif kind == "http.response.trailers" and answer is not None and answer.changes:
@@ -172,24 +176,68 @@ class Responder:
         named: tuple[str, ...] | None = None
         human = False
         try:
-            named, human = _wishes(self._scope.get("labeler"))
+            named, human = wishes(self._scope.get("labeler"))
         except PolicyError as error:
             wrong = error
         exchange = self._exchange(request, named, human)
-        self._answer = self._labeler.open(dialect, exchange, request, wrong=wrong)
+        self._answer = self._labeler.open(
+            dialect, exchange, request, wrong=wrong, assume_visible=self._claim.assume_visible
+        )
         start, data = self._answer.begin(message["status"], list(message.get("headers", ())))
         await self._out(self._answer, start, data, more=True)
 
-    async def _last(self, answer: Answer, message: Message) -> None:
+    async def _pass_on(self, answer: Answer, message: Message) -> None:
         if self._over:
             return
+        if not message.get("more_body", False):
+            await self._last(answer, message)
+            return
+        body = message.get("body", b"")
+        if type(body) is not bytes:
+            body = bytes(body)  # Starlette passes a memoryview on
+        start, data = answer.feed(body)
+        if answer.waiting:
+            self._hand_out(answer)
+        if data is body and start is None and (data or answer.started) and not answer.broken:
+            await self._send(message)
+        elif start is not None or data or answer.broken:
+            await self._out(answer, start, data, more=True)
+
+    async def _last(self, answer: Answer, message: Message) -> None:
+        self._last_came = True
         start, data = answer.feed(bytes(message.get("body", b"")))
         if not answer.broken:
             late, rest = answer.close()
             start, data = start or late, data + rest
+        if answer.waiting:
+            self._hand_out(answer)
+            if start is not None or data or answer.broken:
+                await self._out(answer, start, data, more=True)
+            return
         if not answer.broken:
             self._end()
         await self._out(answer, start, data, more=answer.broken)
+
+    # Pictures.
+
+    def _hand_out(self, answer: Answer) -> None:
+        works = answer.take()
+        if works:
+            self._errands = self._errands or Errands(self._workers, self._settled)
+            self._errands.begin(works)
+
+    async def _settled(self, work: Work) -> None:
+        """A picture is back: what waited for it leaves, and after the last one the response ends."""
+        answer = self._answer
+        assert answer is not None
+        if self._over:
+            return
+        start, data = answer.settle(work)
+        last = self._last_came and not answer.waiting and not answer.broken
+        if last:
+            self._end()
+        if start is not None or data or last or answer.broken:
+            await self._out(answer, start, data, more=not last)
 
     async def _out(self, answer: Answer, start: Start | None, data: bytes, *, more: bool) -> None:
         if answer.over:  # an error stands for the response: it is complete, whatever the app goes on with
@@ -211,21 +259,30 @@ class Responder:
         """The app ended without ending its response: what is held leaves, and nothing is added. Where
         the response would have to be withheld, the app's own error is enough."""
         answer = self._answer
-        if answer is None or self._over:
-            if self._broken and answer is not None and not raised:
-                raise BlockedError(answer.result()[1])
-            return
-        start, data = answer.close(clean=False)
-        self._end()
-        if answer.broken or (answer.over and raised):
-            return
         try:
-            if start is not None:
-                await self._send({**self._opening, "status": start.status, "headers": start.headers})
-            if data:
-                await self._send({"type": "http.response.body", "body": data, "more_body": not answer.over})
+            if answer is not None and not self._over:
+                errands = self._errands = self._errands or Errands(self._workers, self._settled)
+                async with errands.lock:
+                    await self._left(answer, raised=raised)
+                await errands.back()
         except OSError:
             log.debug("the client left before the end of a response that broke off", exc_info=True)
+        except BlockedError:
+            self._broken = True
+        self._end()
+        if self._broken and answer is not None and not raised:
+            raise BlockedError(answer.result()[1])
+
+    async def _left(self, answer: Answer, *, raised: bool) -> None:
+        """Send what is held of a response that broke off; pictures that are still away follow."""
+        start, data = answer.close(clean=False)
+        if answer.broken or (answer.over and raised):
+            return
+        self._hand_out(answer)
+        if start is not None:
+            await self._send({**self._opening, "status": start.status, "headers": start.headers})
+        if data:
+            await self._send({"type": "http.response.body", "body": data, "more_body": not answer.over})
 
     def _end(self, *, clean: bool = True) -> None:
         """Account for the answer, once."""
@@ -235,56 +292,6 @@ class Responder:
         if not clean:
             self._answer.close(clean=False)
         self._labeler.end(self._answer)
-
-
-_SHORTCUTS = frozenset({b"range", b"if-range", b"if-none-match", b"if-modified-since", b"accept-encoding"})
-"""By which a client could have a part of the answer, an old copy, or one that cannot be read, and so no
-label."""
-
-
-def _without_shortcuts(scope: Scope, *, observe: bool) -> Scope:
-    """A copy of the scope with room for the app's wishes, in which neither the app can send files past
-    us nor the client ask for an answer that cannot be labelled."""
-    copy = {**scope, "labeler": scope.get("labeler", {})}
-    if not observe:
-        copy["headers"] = [pair for pair in scope["headers"] if pair[0] not in _SHORTCUTS]
-    extensions = scope.get("extensions")
-    if extensions:
-        copy["extensions"] = {name: value for name, value in extensions.items() if name not in _EXTENSIONS}
-    return copy
-
-
-def _joined(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
-    """Request headers by name in lower case; the values of a repeated one with commas (RFC 9110, 5.2)."""
-    found: dict[str, str] = {}
-    for raw, value in headers:
-        name = raw.decode("latin-1").lower()
-        text = value.decode("latin-1")
-        found[name] = f"{found[name]}, {text}" if name in found else text
-    return found
-
-
-def _wishes(said: Any) -> tuple[tuple[str, ...] | None, bool]:
-    """What the app set as `scope["labeler"]`: (scenarios or None, human). PolicyError if it is wrong."""
-    if not said:
-        return None, False
-    if not isinstance(said, Mapping) or not said.keys() <= {"scenarios", "human"}:
-        problem = "it is none of {'scenarios': [...]} and {'human': True}"
-        raise _wrong_wish(problem)
-    scenarios, human = said.get("scenarios"), said.get("human", False)
-    if isinstance(scenarios, str):
-        scenarios = [scenarios]
-    sound = scenarios is None or (
-        isinstance(scenarios, list | tuple) and all(isinstance(one, str) for one in scenarios)
-    )
-    if not isinstance(human, bool) or not sound:
-        problem = "scenarios is a list of policy ids, human is true or false"
-        raise _wrong_wish(problem)
-    return (None if scenarios is None else tuple(scenarios)), human
-
-
-def _wrong_wish(problem: str) -> PolicyError:
-    return PolicyError(Problem('scope["labeler"]', 0, 0, "", problem, "set it in the app"))
 
 
 async def _refuse(send: Send, reason: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import threading
 import time
 from collections import Counter
@@ -16,20 +15,22 @@ from collections.abc import (
     Iterable,
     Iterator,
     Mapping,
-    Sequence,
 )
 from dataclasses import dataclass
-from functools import lru_cache
-from posixpath import normpath
 from random import getrandbits
-from typing import Generic, TypedDict, TypeVar, Unpack
+from typing import Generic, TypeVar, Unpack
 
+from labeler.about import About, exchange_of
 from labeler.answer import Answer
 from labeler.body import Limits
+from labeler.claims import Claim, Claims
 from labeler.config import Service, load
-from labeler.dialects import DIALECTS, Dialect, claimed
+from labeler.dialects import DIALECTS, Dialect
 from labeler.errors import BlockedError, LabelerError, PolicyError
+from labeler.images import ImageCall, Source, studio
 from labeler.number import content_number
+from labeler.observed import ObservedAnswer
+from labeler.picture import Drawing, Only
 from labeler.policy import decide
 from labeler.request import Request, read_request
 from labeler.response import Setting
@@ -39,37 +40,7 @@ from labeler.values import Exchange, Outcome, Verdict
 log = logging.getLogger("labeler")
 OnOutcome = Callable[[Outcome], None]
 Content = TypeVar("Content", str, bytes)
-_METHODS = {"text": ("GET", "POST")}
-_PARAMETERS = re.compile(";[^/]*")
-_KEPT = 256  # characters of a path whose claim is remembered
 _REASONS = 1000  # counted apart; what comes after that is counted together
-
-
-class About(TypedDict, total=False):
-    """What is known about a text that is labelled by a call of the library."""
-
-    question: str | Sequence[str]
-    """What the user asked: a text, or all the user's messages, oldest first."""
-    scenarios: str | Sequence[str]
-    """Ids of policies; they replace what the question would tell."""
-    route: str
-    model: str
-    headers: Mapping[str, str]
-    human: bool
-    """True where a person wrote the text."""
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """What the operator's rules and the dialects say about a path: who reads it, which scenarios
-    it adds, or why it is exempt. Without a dialect and a reason nobody claims it. `path` is without
-    what servers take as nothing (`//`, `/./`, a slash at the end)."""
-
-    path: str = ""
-    dialect: Dialect | None = None
-    scenarios: tuple[str, ...] = ()
-    unread: tuple[str, ...] = ()
-    exempt: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +66,8 @@ class Labeler:
             provider=service.provider.name if service.provider else "",
         )
         self._marks = (service.policies.marks.starts, service.policies.marks.ends)
-        self._claims = lru_cache(maxsize=4096)(self._claim)
+        self._claims = Claims(service)
+        self._studio = studio(service)
         self._counts: Counter[str] = Counter()
         self._lock = threading.Lock()
 
@@ -176,27 +148,43 @@ class Labeler:
             raise LabelerError(msg)
         spoken = DIALECTS[dialect]
         read = self.request(Claim("", spoken), {}, request) if request else None
-        exchange = self._exchange(about, read)
+        exchange = exchange_of(about, self.number(), read)
         answer = self._answer(spoken, exchange, decide(self.service.policies, exchange), read)
         steps = [
             answer.begin(200, [(b"content-type", content_type.encode("latin-1"))]),
             answer.feed(body),
+            *answer.drawn(),
             answer.close(),
+            *answer.drawn(),
         ]
         outcome = self.record(answer.outcome())
         if answer.broken or answer.over:
             raise BlockedError(outcome.reason)
         return Labelled(b"".join(data for _, data in steps), outcome)
 
+    def label_image(self, image: Source, *, only: Only = "", **about: Unpack[About]) -> Labelled[bytes]:
+        """Label one picture: a file's bytes, its path, or a `PIL.Image`, which becomes a PNG file.
+
+        `only` leaves one of the two labels out: `visible` or `record`. The visible label follows
+        GB 45438-2025, 5.2, the implicit record its chapter 6. Raises ContentError where the picture
+        cannot be read, or a label that has to be there cannot; MissingExtra for a format whose package
+        is not installed; PolicyError for a scenario that no policy has.
+        """
+        exchange = exchange_of(about, self.number())
+        verdict = decide(self.service.policies, exchange)
+        drawing = Drawing.of(self._studio, verdict, exchange.number, only=only)
+        call = ImageCall(verdict, exchange, self._setting, drawing)
+        try:
+            out = call(image)
+        finally:
+            outcome = self.record(call.outcome())
+        return Labelled(out, outcome)
+
     # What the middleware drives: a path, a request, an answer, an outcome.
 
     def claim(self, path: str, method: str) -> Claim:
         """Who reads the responses of a path, or why nobody does."""
-        claim = self._claims(path) if len(path) <= _KEPT else self._claim(path)
-        name = claim.dialect.name if claim.dialect and not claim.exempt else ""
-        if name and method not in _METHODS.get(name, ("POST",)):
-            return Claim(claim.path)
-        return claim
+        return self._claims(path, method)
 
     def request(self, claim: Claim, headers: Mapping[str, str], body: bytes, query: bytes = b"") -> Request:
         """Read a claimed request; its body goes on to the upstream without our own marks."""
@@ -211,15 +199,17 @@ class Labeler:
         request: Request | None = None,
         *,
         wrong: PolicyError | None = None,
+        assume_visible: bool = False,
     ) -> Answer:
         """Decide on an exchange, and open its answer. `wrong` says what is wrong with what the app
-        asked for; such an answer is blocked, as one with a scenario that no policy has."""
+        asked for; such an answer is blocked, as one with a scenario that no policy has.
+        `assume_visible`: the upstream draws a visible label into its pictures."""
         verdict: Verdict | PolicyError
         try:
             verdict = wrong or decide(self.service.policies, exchange)
         except PolicyError as error:
             verdict = error
-        return self._answer(dialect, exchange, verdict, request)
+        return self._answer(dialect, exchange, verdict, request, assume_visible=assume_visible)
 
     def end(self, answer: Answer) -> None:
         """Count the answer's outcome, and hand it to the hook if there is one."""
@@ -248,43 +238,25 @@ class Labeler:
         return content_number(time.time_ns() // 1_000_000, getrandbits(80))
 
     def _answer(
-        self, dialect: Dialect, exchange: Exchange, verdict: Verdict | PolicyError, request: Request | None
+        self,
+        dialect: Dialect,
+        exchange: Exchange,
+        verdict: Verdict | PolicyError,
+        request: Request | None,
+        *,
+        assume_visible: bool = False,
     ) -> Answer:
         mute, notes = (request.asked.mute, request.notes) if request else ("", ())
-        return Answer(dialect, exchange, verdict, self._setting, mute=mute, notes=notes)
-
-    def _claim(self, path: str) -> Claim:
-        # Many servers take `//`, `/.`, `;x` and a slash at the end as none, and some any case: the client
-        # must not choose a spelling that nobody claims.
-        path = "/" + normpath(_PARAMETERS.sub("", path)).lstrip("/")
-        rule = self.service.rule(path)
-        dialect = claimed(path.lower())
-        if rule is None:
-            return Claim(path, dialect)
-        if rule.dialect:
-            dialect = DIALECTS[rule.dialect]
-        return Claim(path, dialect, rule.scenarios, rule.unread, rule.exempt)
-
-    def _exchange(self, about: About, read: Request | None = None) -> Exchange:
-        if unknown := about.keys() - About.__annotations__.keys():
-            msg = f"unknown argument {', '.join(sorted(unknown))}; known: {', '.join(About.__annotations__)}"
-            raise TypeError(msg)
-        question = about.get("question", ())
-        messages = (question,) if isinstance(question, str) else tuple(question)
-        named = about.get("scenarios")
-        named = (named,) if isinstance(named, str) else named
-        return Exchange(
-            route=about.get("route", ""),
-            headers={name.lower(): value for name, value in about.get("headers", {}).items()},
-            model=about.get("model", "") or (read.asked.model if read else ""),
-            messages=messages or (read.asked.messages if read else ()),
-            named=None if named is None else tuple(named),
-            human=about.get("human", False),
-            unread=read.unread if read and not messages else "",
-            number=self.number(),
-        )
+        drawing = None
+        if isinstance(verdict, Verdict):
+            derived = exchange.method == "GET"  # each replica gives the same bytes
+            drawing = Drawing.of(
+                self._studio, verdict, exchange.number, derived=derived, assumed=assume_visible
+            )
+        kind = ObservedAnswer if self._setting.observe else Answer
+        return kind(dialect, exchange, verdict, self._setting, mute=mute, notes=notes, draw=drawing)
 
     def _call(self, about: About, *, whole: bool = False) -> TextCall:
-        exchange = self._exchange(about)
+        exchange = exchange_of(about, self.number())
         verdict = decide(self.service.policies, exchange)
         return TextCall(verdict, exchange, self._setting, whole=whole)

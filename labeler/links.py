@@ -22,7 +22,8 @@ PATH = "/_labeler/picture/"
 _PURPOSE = b"labeler picture link 1\0"  # what else is signed with the same key is no link
 _TAG = 16
 _LONGEST = 8192  # bytes of JSON; a longer link would not pass the servers and proxies of this world
-_KEY = 32
+KEY = 32
+"""Bytes of a key, at least."""
 
 
 class Link(NamedTuple):
@@ -41,8 +42,8 @@ class Links:
 
         Raises PolicyError for a shorter key.
         """
-        if len(key) < _KEY:
-            wrong, hint = f"a key of {len(key)} bytes is too short", f"{_KEY} random bytes or more"
+        if len(key) < KEY:
+            wrong, hint = f"a key of {len(key)} bytes is too short", f"{KEY} random bytes or more"
             raise PolicyError(Problem("links", 0, 0, "key", wrong, hint))
         self._base, self._key = base.rstrip("/"), key
 

@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import zip_longest
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Self
 
 from labeler.body import Given, Pictured
 from labeler.cache import Cache
@@ -20,7 +20,7 @@ from labeler.media import container, xmp
 from labeler.media.base import Container, Found, Head
 from labeler.number import number_of_content
 from labeler.pixels import Drawn, draw
-from labeler.values import PictureOutcome, PictureRule, State
+from labeler.values import PictureOutcome, PictureRule, State, Verdict
 
 Only = Literal["", "visible", "record"]
 _FRAMES = 8
@@ -61,6 +61,22 @@ class Drawing:
     derived: bool = False
     assumed: bool = False
     only: Only = ""
+
+    @classmethod
+    def of(
+        cls,
+        studio: Studio,
+        verdict: Verdict,
+        number: str,
+        *,
+        derived: bool = False,
+        assumed: bool = False,
+        only: Only = "",
+    ) -> Self:
+        """What a verdict asks of the pictures of its response."""
+        return cls(
+            studio, verdict.picture, number, verdict.scenarios, verdict.language, derived, assumed, only
+        )
 
     def __call__(self, given: Given) -> Pictured:
         """Label one picture as it stands in a body; a failure is an outcome, no exception."""

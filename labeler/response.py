@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
-from labeler.body import Job, Limits
+from labeler.body import Body, Draw, Job, Limits
 from labeler.dialects import Dialect
-from labeler.headers import RawHeaders
-from labeler.labels.header import ai_disclosure
+from labeler.errors import ContentError
+from labeler.headers import RawHeaders, relabelled
+from labeler.labels.header import ai_disclosure, labeler_field
 from labeler.labels.plan import Plan
-from labeler.values import Exchange, SlotOutcome, State, Verdict
+from labeler.values import Exchange, Outcome, PictureOutcome, SlotOutcome, State, Verdict
 
 NOT_GENERATED = ("human", "no body", "error body")
 """Reasons for which a response holds nothing that a model made."""
@@ -50,26 +52,103 @@ def unlabelled(status: int, exchange: Exchange) -> str:
     return "" if 200 <= status < 300 else f"status {status}"
 
 
-def summary(slots: tuple[SlotOutcome, ...], failure: str, reason: str = "") -> tuple[State, str]:
-    """The state of the whole response from those of its answers."""
-    if len(slots) == 1 and not failure:
+class Head(NamedTuple):
+    """What the headers say of a body: its content coding, its media type and charset, in lower case."""
+
+    coding: str
+    media: str
+    charset: str
+
+    @classmethod
+    def of(cls, headers: RawHeaders) -> Self:
+        """Read them; of a repeated `Content-Type` the last one counts."""
+        fields = {name.lower(): value for name, value in headers}
+        codings = [v.decode("latin-1") for n, v in headers if n.lower() == b"content-encoding"]
+        media, _, parameters = fields.get(b"content-type", b"").decode("latin-1").lower().partition(";")
+        _, _, charset = parameters.partition("charset=")
+        charset = charset.partition(";")[0].strip(' "') or "utf-8"
+        return cls(", ".join(codings).strip().lower(), media.strip(), charset)
+
+
+def body_kind(dialect: str, media: str) -> str:
+    """What a body is by its media type: `events`, `text`, `picture`; "" where its bytes have to tell.
+
+    Raises ContentError for what the route cannot have.
+    """
+    if media.startswith("image/"):
+        return "picture"
+    if dialect == "text":
+        if media in ("text/plain", "text/markdown", ""):
+            return "text"
+        msg = f"content type {media} on a route of plain text"
+        raise ContentError(msg)
+    if dialect == "picture":
+        if media in ("application/octet-stream", "binary/octet-stream", ""):
+            return "picture"
+        msg = f"content type {media} on a route of pictures"
+        raise ContentError(msg)
+    return "events" if media == "text/event-stream" else ""
+
+
+def summary(
+    slots: tuple[SlotOutcome, ...],
+    failure: str,
+    reason: str = "",
+    pictures: tuple[PictureOutcome, ...] = (),
+) -> tuple[State, str]:
+    """The state of the whole response from those of its answers and pictures."""
+    if len(slots) == 1 and not failure and not pictures:
         return slots[0].state, slots[0].reason
-    states = {slot.state for slot in slots}
+    parts: tuple[SlotOutcome | PictureOutcome, ...] = (*slots, *pictures)
+    states = {part.state for part in parts}
     if failure:
         return ("degraded" if states & {"applied", "degraded"} else "failed"), failure
     for state in _ORDER:
         if state in states:
-            return state, next(slot.reason for slot in slots if slot.state == state)
+            return state, next(part.reason for part in parts if part.state == state)
     return "skipped", reason or "no text"
 
 
-def job(dialect: Dialect, said: Plan, verdict: Verdict, mute: str, number: str, limits: Limits) -> Job:
+def job(
+    dialect: Dialect, said: Plan, verdict: Verdict, mute: str, number: str, limits: Limits, draw: Draw | None
+) -> Job:
     """What the body of one response has to do. `mute`: why no text may be put into it."""
     mute = mute or ("said in the interface" if said.silent else "")
     field = verdict.structured == "field"
     beside = bool(said.aside) or (field and bool(mute))
     content = sidecar(verdict, number) if beside or field else b""
-    return Job(dialect, said, verdict.on_failure, mute, content, beside, verdict.structured, number, limits)
+    return Job(
+        dialect, said, verdict.on_failure, mute, content, beside, verdict.structured, number, limits, draw
+    )
+
+
+def account(
+    state: State,
+    reason: str,
+    exchange: Exchange,
+    dialect: str,
+    setting: Setting,
+    verdict: Verdict | None,
+    body: Body | None,
+    *,
+    stream: bool,
+    notes: Iterable[str] = (),
+) -> Outcome:
+    """What was done to one response."""
+    return Outcome(
+        state,
+        reason,
+        route=exchange.route,
+        dialect=dialect,
+        number=exchange.number,
+        stream=stream,
+        observed=setting.observe,
+        verdict=verdict,
+        slots=body.slots() if body else (),
+        pictures=body.pictures.outcomes if body else (),
+        edits=body.output.edits if body else (),
+        notes=(*notes, *(body.notes if body else ())),
+    )
 
 
 def sidecar(verdict: Verdict, number: str) -> bytes:
@@ -77,6 +156,31 @@ def sidecar(verdict: Verdict, number: str) -> bytes:
     labels = [{"kind": s.kind, "words": s.words, "policy": s.policy} for s in verdict.stamps]
     content = {"scenarios": verdict.scenarios, "labels": labels, "policy": verdict.revision, "number": number}
     return json.dumps(content, separators=(",", ":")).encode("ascii")
+
+
+def announced(
+    start: Start,
+    exchange: Exchange,
+    verdict: Verdict | None,
+    setting: Setting,
+    state: str,
+    reason: str,
+    said: Plan,
+    *,
+    changed: bool,
+    length: int | None,
+) -> Start:
+    """The start of a response with the headers that tell about its labels. `changed`: its body is not
+    the upstream's any more; `length` is the new one's in bytes, None where nobody knows it yet."""
+    added: list[tuple[bytes, bytes]] = []
+    if setting.labeler_header:
+        field = labeler_field(state, reason, verdict, exchange.number, said.aside)
+        added.append((b"labeler", field.encode("ascii")))
+    generated = 200 <= start.status < 300 and reason not in NOT_GENERATED
+    if setting.ai_disclosure and generated and verdict and verdict.stamps:
+        added.append((b"ai-disclosure", disclosure(exchange.model, setting.provider)))
+    cors = "origin" in exchange.headers
+    return Start(start.status, relabelled(start.headers, added, changed=changed, length=length, cors=cors))
 
 
 @lru_cache(maxsize=256)

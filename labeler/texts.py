@@ -6,7 +6,7 @@ from labeler.body import Job, TextBody
 from labeler.dialects import DIALECTS
 from labeler.errors import BlockedError
 from labeler.labels.plan import plan
-from labeler.response import Setting, summary
+from labeler.response import Setting, account, summary
 from labeler.values import Exchange, Outcome, Verdict
 
 
@@ -45,20 +45,16 @@ class TextCall:
         if not self._ended:
             self._ended = True
             self._body.close(clean=False)
-        slots, failure = self._body.slots(), self._body.failure
-        state, reason = summary(slots, failure)
-        return Outcome(
-            state="failed" if self._body.broken else state,
-            reason=reason,
-            route=self._exchange.route,
-            dialect="text",
-            number=self._exchange.number,
+        state, reason = summary(self._body.slots(), self._body.failure)
+        return account(
+            "failed" if self._body.broken else state,
+            reason,
+            self._exchange,
+            "text",
+            self._setting,
+            self._verdict,
+            self._body,
             stream=self._stream,
-            observed=self._setting.observe,
-            verdict=self._verdict,
-            slots=slots,
-            edits=self._body.output.edits,
-            notes=tuple(self._body.notes),
         )
 
     def _given(self, out: bytes, original: str) -> str:

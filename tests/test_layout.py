@@ -26,11 +26,12 @@ LEVELS: tuple[set[str], ...] = (
     {"labels", "dialects", "pixels"},
     {"body", "policy"},
     {"config", "inspection", "picture"},
-    {"headers", "request"},
-    {"response"},
-    {"answer"},
-    {"texts"},
+    {"headers", "request", "claims"},
+    {"response", "about"},
+    {"answer", "images"},
+    {"texts", "observed"},
     {"engine"},
+    {"scope", "workers"},
     {"asgi"},
     {"__init__"},  # the face: `from labeler import Labeler`
     {"gateway"},
@@ -39,13 +40,13 @@ LEVELS: tuple[set[str], ...] = (
 """The parts of the package from the ground up: a part imports itself and what is on levels below it."""
 
 KNOWS = {
-    "starlette": {"asgi", "gateway", "cli"},
+    "starlette": {"asgi", "scope", "gateway", "cli"},
     "PIL": {"pixels"},
     "pydantic": {"labels", "policy", "config"},
     "aiohttp": {"gateway", "cli"},
     "uvicorn": {"gateway", "cli"},
     "openai": {"cli"},
-    "asyncio": {"engine", "asgi", "gateway", "cli"},
+    "asyncio": {"engine", "asgi", "workers", "gateway", "cli"},
 }
 """Which parts may import a library; the core is sans-IO and knows neither sockets nor event loops."""
 

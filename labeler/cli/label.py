@@ -15,8 +15,9 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
+from labeler.about import About
 from labeler.cli import add_config, config_path
-from labeler.engine import About, Labeler
+from labeler.engine import Labeler
 from labeler.errors import ContentError
 from labeler.values import Outcome
 

@@ -1,0 +1,58 @@
+"""Who reads the responses of a path: what the operator's rules and the dialects say together."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from posixpath import normpath
+
+from labeler.config import Service
+from labeler.dialects import DIALECTS, Dialect, claimed
+
+_METHODS = {"text": ("GET", "POST"), "picture": ("GET", "POST")}
+_PARAMETERS = re.compile(";[^/]*")
+_KEPT = 256  # characters of a path whose claim is remembered
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What the operator's rules and the dialects say about a path: who reads it, which scenarios
+    it adds, or why it is exempt. Without a dialect and a reason nobody claims it. `path` is without
+    what servers take as nothing (`//`, `/./`, a slash at the end). `assume_visible`: its pictures
+    carry a visible label of the upstream's own."""
+
+    path: str = ""
+    dialect: Dialect | None = None
+    scenarios: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
+    exempt: str = ""
+    assume_visible: bool = False
+
+
+class Claims:
+    """The claims of one service. Safe to share between threads."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._remembered = lru_cache(maxsize=4096)(self._find)
+
+    def __call__(self, path: str, method: str) -> Claim:
+        """Who reads the responses of a path, or why nobody does."""
+        claim = self._remembered(path) if len(path) <= _KEPT else self._find(path)
+        name = claim.dialect.name if claim.dialect and not claim.exempt else ""
+        if name and method not in _METHODS.get(name, ("POST",)):
+            return Claim(claim.path)
+        return claim
+
+    def _find(self, path: str) -> Claim:
+        # Many servers take `//`, `/.`, `;x` and a slash at the end as none, and some any case: the client
+        # must not choose a spelling that nobody claims.
+        path = "/" + normpath(_PARAMETERS.sub("", path)).lstrip("/")
+        rule = self._service.rule(path)
+        dialect = claimed(path.lower())
+        if rule is None:
+            return Claim(path, dialect)
+        if rule.dialect:
+            dialect = DIALECTS[rule.dialect]
+        return Claim(path, dialect, rule.scenarios, rule.unread, rule.exempt, rule.assume_visible)

@@ -1,0 +1,101 @@
+"""A picture that the library labels: where it comes from, what is done to it, what is told about it."""
+
+from __future__ import annotations
+
+import os
+from io import BytesIO
+from pathlib import Path
+from typing import BinaryIO, Protocol, TypeAlias
+
+from labeler.cache import Cache
+from labeler.config import Service
+from labeler.errors import ContentError, MissingExtra
+from labeler.fetch import Fetching
+from labeler.links import Links
+from labeler.picture import Drawing, Studio
+from labeler.response import Setting
+from labeler.values import Exchange, Outcome, PictureOutcome, Verdict
+
+
+class Savable(Protocol):
+    """A `PIL.Image.Image`."""
+
+    def save(self, fp: BinaryIO, format: str) -> None:
+        """Write the picture."""
+
+
+Source: TypeAlias = "bytes | str | os.PathLike[str] | Savable"
+"""A picture file's bytes, its path, or an image of Pillow's, which becomes a PNG file."""
+
+
+def studio(service: Service) -> Studio:
+    """What a service's configuration says about all its pictures."""
+    provider, said = service.provider, service.pictures
+    links = None
+    if said.public_url and said.link_key:
+        links = Links(said.public_url, said.link_key.encode())
+    return Studio(
+        producer=provider.producer if provider else "",
+        seal=service.seal,
+        pixels=said.pixels,
+        cache=Cache(said.cache or 0),
+        fetching=Fetching(said.fetch.hosts, said.fetch.size, said.fetch.timeout, said.fetch.private),
+        links=links,
+    )
+
+
+class ImageCall:
+    """One picture on its way through."""
+
+    def __init__(self, verdict: Verdict, exchange: Exchange, setting: Setting, drawing: Drawing) -> None:
+        self._verdict, self._exchange, self._setting = verdict, exchange, setting
+        self._drawing = drawing
+        self._picture = PictureOutcome(exchange.number, "failed", "not read")
+
+    def __call__(self, source: Source) -> bytes:
+        """The labelled file; the file as it was where the service only observes, or a person made it.
+
+        Raises ContentError where it cannot be read or labelled, MissingExtra where a package for its
+        format is not installed.
+        """
+        try:
+            data = _bytes(source)
+            if self._exchange.human:
+                out, self._picture = data, PictureOutcome(self._exchange.number, "skipped", "human")
+            else:
+                out, self._picture = self._drawing.label(data)
+        except (ContentError, MissingExtra) as error:
+            self._picture = PictureOutcome(self._exchange.number, "failed", str(error))
+            raise
+        return data if self._setting.observe else out
+
+    def outcome(self) -> Outcome:
+        """What was done."""
+        return Outcome(
+            self._picture.state,
+            self._picture.reason,
+            route=self._exchange.route,
+            dialect="picture",
+            number=self._exchange.number,
+            observed=self._setting.observe,
+            verdict=self._verdict,
+            pictures=(self._picture,),
+        )
+
+
+def _bytes(source: Source) -> bytes:
+    if isinstance(source, bytes | bytearray | memoryview):
+        return bytes(source)
+    if isinstance(source, str | os.PathLike):
+        try:
+            return Path(source).read_bytes()
+        except OSError as error:
+            msg = f"{os.fspath(source)} cannot be read: {error.strerror}"
+            raise ContentError(msg) from error
+    out = BytesIO()
+    try:
+        source.save(out, "PNG")
+    except (OSError, ValueError) as error:
+        msg = f"this image cannot become a PNG file: {error}; give the bytes of a file"
+        raise ContentError(msg) from error
+    return out.getvalue()

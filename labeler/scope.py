@@ -1,0 +1,62 @@
+"""What an ASGI scope says: the request's headers, the app's wishes, and ways past the labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from starlette.types import Scope
+
+from labeler.errors import PolicyError, Problem
+
+BYPASSES = ("http.response.pathsend", "http.response.zerocopysend")
+"""Extensions by which an app could send a file that nobody labels."""
+
+_SHORTCUTS = frozenset({b"range", b"if-range", b"if-none-match", b"if-modified-since", b"accept-encoding"})
+"""By which a client could have a part of the answer, an old copy, or one that cannot be read, and so no
+label."""
+
+
+def without_shortcuts(scope: Scope, *, observe: bool) -> Scope:
+    """A copy of the scope with room for the app's wishes, in which neither the app can send files past
+    us nor the client ask for an answer that cannot be labelled."""
+    copy = {**scope, "labeler": scope.get("labeler", {})}
+    if not observe:
+        copy["headers"] = [pair for pair in scope["headers"] if pair[0] not in _SHORTCUTS]
+    extensions = scope.get("extensions")
+    if extensions:
+        copy["extensions"] = {name: value for name, value in extensions.items() if name not in BYPASSES}
+    return copy
+
+
+def joined(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Request headers by name in lower case; the values of a repeated one with commas (RFC 9110, 5.2)."""
+    found: dict[str, str] = {}
+    for raw, value in headers:
+        name = raw.decode("latin-1").lower()
+        text = value.decode("latin-1")
+        found[name] = f"{found[name]}, {text}" if name in found else text
+    return found
+
+
+def wishes(said: Any) -> tuple[tuple[str, ...] | None, bool]:
+    """What the app set as `scope["labeler"]`: (scenarios or None, human). PolicyError if it is wrong."""
+    if not said:
+        return None, False
+    if not isinstance(said, Mapping) or not said.keys() <= {"scenarios", "human"}:
+        problem = "it is none of {'scenarios': [...]} and {'human': True}"
+        raise _wrong(problem)
+    scenarios, human = said.get("scenarios"), said.get("human", False)
+    if isinstance(scenarios, str):
+        scenarios = [scenarios]
+    sound = scenarios is None or (
+        isinstance(scenarios, list | tuple) and all(isinstance(one, str) for one in scenarios)
+    )
+    if not isinstance(human, bool) or not sound:
+        problem = "scenarios is a list of policy ids, human is true or false"
+        raise _wrong(problem)
+    return (None if scenarios is None else tuple(scenarios)), human
+
+
+def _wrong(problem: str) -> PolicyError:
+    return PolicyError(Problem('scope["labeler"]', 0, 0, "", problem, "set it in the app"))

@@ -1,0 +1,76 @@
+"""Threads for the pictures: nothing of them is worked on in the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+
+from labeler.body import Work
+
+Settle = Callable[[Work], Awaitable[None]]
+_AHEAD = 2
+"""Times the number of threads that one response may have in pictures which are not back yet."""
+
+
+class Workers:
+    """The threads of one service, shared by all its responses; none is started before the first picture."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self._threads = ThreadPoolExecutor(count, thread_name_prefix="labeler-picture")
+
+    async def run(self, work: Work) -> None:
+        """Label one picture; waits for a free thread."""
+        await asyncio.get_running_loop().run_in_executor(self._threads, work.run)
+
+
+class Errands:
+    """The pictures of one response that are under way. `settle` gets each one that is back, while `lock`
+    is held: whoever sends holds it, so that what leaves stays in order."""
+
+    def __init__(self, workers: Workers, settle: Settle) -> None:
+        self.lock = asyncio.Lock()
+        self._workers = workers
+        self._settle = settle
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._error: BaseException | None = None
+
+    def begin(self, works: Iterable[Work]) -> None:
+        """Hand pictures out."""
+        for work in works:
+            task = asyncio.create_task(self._run(work))
+            self._tasks.add(task)
+            task.add_done_callback(self._gone)
+
+    async def room(self) -> None:
+        """Wait until not too much is under way; raises what settling raised."""
+        while len(self._tasks) >= _AHEAD * self._workers.count and self._error is None:
+            await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+        self.check()
+
+    async def back(self) -> None:
+        """Wait for all; raises what settling raised."""
+        while self._tasks and self._error is None:
+            await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+        self.check()
+
+    def check(self) -> None:
+        """Raise what settling raised."""
+        if self._error is not None:
+            raise self._error
+
+    def cancel(self) -> None:
+        """Nobody waits for them any more; threads that have begun end their picture."""
+        for task in self._tasks:
+            task.cancel()
+
+    async def _run(self, work: Work) -> None:
+        await self._workers.run(work)
+        async with self.lock:
+            await self._settle(work)
+
+    def _gone(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None and self._error is None:
+            self._error = error
