@@ -19,6 +19,8 @@ class About(TypedDict, total=False):
     route: str
     model: str
     headers: Mapping[str, str]
+    language: str
+    """Of the labels, as `en`; default: the question's."""
     human: bool
     """True where a person made the content."""
 
@@ -44,4 +46,5 @@ def exchange_of(about: About, number: str, read: Request | None = None) -> Excha
         human=about.get("human", False),
         unread=read.unread if read and not messages else "",
         number=number,
+        language=about.get("language", ""),
     )

@@ -67,7 +67,7 @@ class Labeler:
         )
         self._marks = (service.policies.marks.starts, service.policies.marks.ends)
         self._claims = Claims(service)
-        self._studio = studio(service)
+        self.studio = studio(service)
         self._counts: Counter[str] = Counter()
         self._lock = threading.Lock()
 
@@ -162,17 +162,20 @@ class Labeler:
             raise BlockedError(outcome.reason)
         return Labelled(b"".join(data for _, data in steps), outcome)
 
-    def label_image(self, image: Source, *, only: Only = "", **about: Unpack[About]) -> Labelled[bytes]:
+    def label_image(
+        self, image: Source, *, only: Only = "", derived: bool = False, **about: Unpack[About]
+    ) -> Labelled[bytes]:
         """Label one picture: a file's bytes, its path, or a `PIL.Image`, which becomes a PNG file.
 
-        `only` leaves one of the two labels out: `visible` or `record`. The visible label follows
+        `only` leaves one of the two labels out: `visible` or `record`. `derived`: the content number
+        comes from the bytes, so that the same picture gives the same file every time. The visible label follows
         GB 45438-2025, 5.2, the implicit record its chapter 6. Raises ContentError where the picture
         cannot be read, or a label that has to be there cannot; MissingExtra for a format whose package
         is not installed; PolicyError for a scenario that no policy has.
         """
         exchange = exchange_of(about, self.number())
         verdict = decide(self.service.policies, exchange)
-        drawing = Drawing.of(self._studio, verdict, exchange.number, only=only)
+        drawing = Drawing.of(self.studio, verdict, exchange.number, derived=derived, only=only)
         call = ImageCall(verdict, exchange, self._setting, drawing)
         try:
             out = call(image)
@@ -251,7 +254,7 @@ class Labeler:
         if isinstance(verdict, Verdict):
             derived = exchange.method == "GET"  # each replica gives the same bytes
             drawing = Drawing.of(
-                self._studio, verdict, exchange.number, derived=derived, assumed=assume_visible
+                self.studio, verdict, exchange.number, derived=derived, assumed=assume_visible
             )
         kind = ObservedAnswer if self._setting.observe else Answer
         return kind(dialect, exchange, verdict, self._setting, mute=mute, notes=notes, draw=drawing)

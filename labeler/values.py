@@ -21,7 +21,8 @@ class Exchange:
     `named` scenarios come from the operator or the app and replace detection; `assumed` ones are
     added to what is detected (a route's own scenarios, or those for a request that cannot be read).
     `human` says that a person wrote the answer. `unread` says why the request could not be read.
-    `number` is the content number, a sortable UUID.
+    `number` is the content number, a sortable UUID. `language` is that of the labels, where somebody
+    says it; else it follows the last question.
     """
 
     route: str = ""
@@ -34,6 +35,7 @@ class Exchange:
     human: bool = False
     unread: str = ""
     number: str = ""
+    language: str = ""
 
 
 @dataclass(frozen=True, slots=True)

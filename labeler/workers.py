@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 from labeler.body import Work
 
+Result = TypeVar("Result")
 Settle = Callable[[Work], Awaitable[None]]
 _AHEAD = 2
 """Times the number of threads that one response may have in pictures which are not back yet."""
@@ -20,9 +22,9 @@ class Workers:
         self.count = count
         self._threads = ThreadPoolExecutor(count, thread_name_prefix="labeler-picture")
 
-    async def run(self, work: Work) -> None:
+    async def run(self, task: Callable[[], Result]) -> Result:
         """Label one picture; waits for a free thread."""
-        await asyncio.get_running_loop().run_in_executor(self._threads, work.run)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, task)
 
 
 class Errands:
@@ -66,7 +68,7 @@ class Errands:
             task.cancel()
 
     async def _run(self, work: Work) -> None:
-        await self._workers.run(work)
+        await self._workers.run(work.run)
         async with self.lock:
             await self._settle(work)
 

@@ -103,7 +103,7 @@ def test_port_in_use_is_said_plainly() -> None:
     """A port that somebody else has is a mistake of the call, named with host and port."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        code, said = failing("--upstream", "http://127.0.0.1:1", "--port", port)
+        code, said = failing("--upstream", "http://127.0.0.1:1", "--port", port, "--log-level", "error")
     assert code == 2
     assert said.startswith(f"--host 127.0.0.1 --port {port}: cannot listen there: ")
     assert len(said.splitlines()) == 1

@@ -60,9 +60,9 @@ def run(arguments: argparse.Namespace) -> int:
         raise MissingExtra(package, "gateway") from error
     from labeler.gateway.app import fronted, gateway
 
+    _log(arguments.log_level)
     labeler = Labeler.load(config_path(arguments), on_outcome=_report)
     app = gateway(labeler, arguments.upstream)
-    _log(arguments.log_level)
     config = uvicorn.Config(
         app,
         log_config=None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -12,7 +12,7 @@ from labeler.config.model import Detection, ServiceFile
 from labeler.config.service import Service
 from labeler.errors import PolicyError, Problem
 from labeler.labels.security import Empty, Seal, seal
-from labeler.policy.decide import PolicySet, Settings
+from labeler.policy.decide import PolicySet, Settings, Source
 from labeler.policy.document import Document, validate
 from labeler.policy.load import check_default, check_examples, read, shipped, validate_policies
 from labeler.policy.topics import Topics, load_topics, with_house
@@ -40,6 +40,7 @@ def load(path: str | os.PathLike[str] | None = None, *, environ: Mapping[str, st
     problems += [*check_examples(policies, known), *check_default(policies)]
     seal, found = _seal(file, document)
     problems += found
+    problems += _unreachable(file, sources)
     if problems or file is None:
         raise PolicyError(*problems)
     return _service(file, policies, seal)
@@ -142,6 +143,19 @@ def _seal(file: ServiceFile | None, document: Document) -> tuple[Seal, list[Prob
     except PolicyError as error:
         wrong, hint = f"{error.problems[0].file} {error.problems[0].message}", error.problems[0].hint
     return Empty(), [document.problem(("provider", "seal", "key"), wrong, hint)]
+
+
+def _unreachable(file: ServiceFile | None, sources: Iterable[Source]) -> Iterator[Problem]:
+    """Policies that want pictures to be fetched, of a service that says nothing of where from."""
+    for source in sources:
+        way = source.policy.picture.url if source.policy.picture else "leave"
+        missing = [] if way == "leave" or file is None or file.pictures.fetch.hosts else ["fetch.hosts"]
+        if way == "proxy" and file is not None and file.pictures.public_url is None:
+            missing += ["public_url", "link_key"]
+        if missing:
+            needs = " and ".join(f"pictures.{name}" for name in missing)
+            message, hint = f"`url: {way}` needs {needs} of the service", "give it in labeler.yaml"
+            yield source.document.problem(("picture", "url"), message, hint)
 
 
 def _service(file: ServiceFile, policies: PolicySet, seal: Seal) -> Service:

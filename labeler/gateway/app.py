@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import logging
+
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from labeler import Labeler, LabelMiddleware, PolicyError, Problem, __version__
 from labeler.config import Upstream
+from labeler.gateway.pictures import PictureEndpoint, only_read
 from labeler.gateway.proxy import Proxy
+from labeler.links import PATH
 from labeler.policy.document import Document, validate
 
+log = logging.getLogger("labeler")
 OWN = "/_labeler"
 """What the paths of the gateway's own endpoints begin with; none of them is ever forwarded."""
 
@@ -28,11 +33,18 @@ def gateway(labeler: Labeler, upstream: str | None = None) -> ASGIApp:
         connections=settings.connections,
     )
     labelled = LabelMiddleware(proxy, labeler=labeler)
+    pictures = PictureEndpoint(labeler, labelled.workers)
+    if not labeler.studio.producer:
+        log.warning(
+            "no provider is configured: pictures get the visible label, but no AIGC record "
+            "(GB 45438-2025, ch. 6); give `provider.credit_code` or `provider.code` in labeler.yaml"
+        )
     health = {"status": "ok", "version": __version__, "revision": labeler.service.policies.revision}
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and f"{scope['path']}/".startswith(f"{OWN}/"):
-            await _own(scope, health)(scope, receive, send)
+            own = pictures if scope["path"].startswith(PATH) else _own(scope, health)
+            await own(scope, receive, send)
         else:
             await labelled(scope, receive, send)
 
@@ -55,6 +67,4 @@ def fronted(labeler: Labeler, upstream: str | None = None) -> tuple[Upstream, ..
 def _own(scope: Scope, health: dict[str, str]) -> Response:
     if scope["path"] != f"{OWN}/health":
         return JSONResponse({"error": "the gateway has no such endpoint"}, 404)
-    if scope["method"] not in ("GET", "HEAD"):
-        return JSONResponse({"error": "only GET and HEAD"}, 405, headers={"Allow": "GET, HEAD"})
-    return JSONResponse(health)
+    return only_read(scope) or JSONResponse(health)
