@@ -13,7 +13,19 @@ from labeler.errors import (
     PolicyError,
     Problem,
 )
-from labeler.values import Because, Edit, Exchange, Outcome, SlotOutcome, Stamp, Verdict
+from labeler.inspection import Inspection, RecordFound, inspect
+from labeler.values import (
+    Because,
+    Edit,
+    Exchange,
+    Look,
+    Outcome,
+    PictureOutcome,
+    PictureRule,
+    SlotOutcome,
+    Stamp,
+    Verdict,
+)
 
 __version__ = "0.1.0"
 
@@ -23,16 +35,22 @@ __all__ = [
     "ContentError",
     "Edit",
     "Exchange",
+    "Inspection",
     "LabelMiddleware",
     "Labeler",
     "LabelerError",
     "Labelled",
+    "Look",
     "MissingExtra",
     "Outcome",
+    "PictureOutcome",
+    "PictureRule",
     "PolicyError",
     "Problem",
+    "RecordFound",
     "SlotOutcome",
     "Stamp",
     "Verdict",
+    "inspect",
     "undo",
 ]

@@ -36,6 +36,7 @@ LEVELS: tuple[set[str], ...] = (
     {"__init__"},  # the face: `from labeler import Labeler`
     {"gateway"},
     {"cli"},
+    {"__main__"},
 )
 """The parts of the package from the ground up: a part imports itself and what is on levels below it."""
 

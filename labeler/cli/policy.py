@@ -135,6 +135,7 @@ def run_check(arguments: argparse.Namespace) -> int:
 def _summary(policy: Policy, service: Service) -> str:
     says = [f"marker at {policy.marker.place}"] if policy.marker else []
     says += [f"disclaimer at {one.place}" for one in policy.disclaimers]
+    says += [f"pictures at {policy.picture.label.position}"] if policy.picture else []
     default = " (default)" if policy.id == service.default else ""
     examples = f"{len(policy.examples)} examples"
     return f"{policy.id}{default} version {policy.version}: {', '.join(says)}; {policy.on_failure} on failure; {examples}"
@@ -150,6 +151,8 @@ def _warnings(service: Service) -> Iterator[Problem]:
             yield at(("on_failure",), "an answer that cannot be labelled leaves without labels")
         if source.policy.marker and source.policy.marker.place == "interface":
             yield at(("marker", "place"), "the page itself has to show the label all the time")
+        if source.policy.picture and source.policy.picture.record == "required" and not service.provider:
+            yield at(("picture", "record"), "without a `provider:` in labeler.yaml every picture fails")
     if service.mode == "observe":
         yield Problem("mode: observe", 0, 0, "", "nothing is labelled, only reported")
 
@@ -216,6 +219,7 @@ def _plain(verdict: Verdict) -> dict[str, Any]:
         "revision": verdict.revision,
         "on_failure": verdict.on_failure,
         "structured": verdict.structured,
+        "picture": asdict(verdict.picture),
     }
 
 
@@ -229,6 +233,11 @@ def _report(verdict: Verdict) -> Iterator[str]:
     for stamp in verdict.stamps:
         explicit = ", explicit label" if stamp.explicit else ""
         yield f"  {stamp.kind} at {stamp.place} ({stamp.policy}{explicit}): {stamp.words}"
+    if verdict.scenarios:
+        look = verdict.picture.look
+        words = " / ".join(look.words.splitlines())
+        yield f"  on pictures at {look.position}, letters {look.size:.0%} of the shortest side: {words}"
+        yield f"  in pictures' files: the AIGC record ({verdict.picture.record})"
     yield f"language {verdict.language}, {verdict.on_failure} on failure, revision {verdict.revision}"
 
 
