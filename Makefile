@@ -16,7 +16,7 @@ TOO_OLD := aigc-labeler needs Python >= 3.11: make PYTHON=/path/to/python3.11 ..
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 14
 
-demo: $(VENV)/.demo ## see it work: four questions through a gateway, before and after
+demo: $(VENV)/.demo ## see it work: four questions and a picture through a gateway, before and after
 	@$(BIN)/labeler demo
 
 test: $(VENV)/.dev ## run all tests

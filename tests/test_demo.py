@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import struct
 import subprocess
 import sys
 import time
 import unicodedata
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import openai
@@ -21,6 +23,7 @@ from labeler.cli import main
 from labeler.cli.demo.questions import WEATHER
 from labeler.cli.demo.upstream import CALL, FEVER, upstream
 from labeler.cli.demo.view import width, wrap
+from labeler.inspection import inspect
 from tests.servers import serve
 
 MARKER = "【AI生成】"
@@ -49,10 +52,31 @@ def test_without_a_terminal() -> None:
     assert f"--- before\n{call}\n--- after\n{call}" in out
     assert 'Labeler: skipped;reason="structured output";scenarios="general ecommerce";policy=' in out
     assert re.search(r"first token after \d+ ms before, \d+ ms after", out)
-    assert out.count("✓") == 5
+    assert out.count("✓") == 7
+    assert re.search(r"visible label 「AI生成」; all pixels outside a box of \d\.\d% of the picture are", out)
+    assert "no AIGC record: that needs `provider:" in out
+    _looked_at(Path(re.findall(r"look at it: (.*)", out)[0]))
     assert "\x1b" not in out
     for command in ("serve --upstream", "LabelMiddleware", "policy explain", "label --scenario"):
         assert command in out.partition("What to type next")[2]
+
+
+def _looked_at(file: Path) -> None:
+    """The picture that the demo leaves is a labelled one; nothing stays behind."""
+    assert inspect(file.read_bytes()).visible == "AI生成"
+    shutil.rmtree(file.parent)
+
+
+def test_with_a_provider(tmp_path: Path) -> None:
+    """A service with a provider code sees its AIGC record in the picture."""
+    config = tmp_path / "labeler.yaml"
+    config.write_text("provider: {name: p, credit_code: 91350100M000100Y43}\n", encoding="utf-8")
+    done = subprocess.run(
+        [*COMMAND, "--config", str(config)], env=environment(), capture_output=True, timeout=60, check=True
+    )
+    out = done.stdout.decode()
+    assert '✓ AIGC record in its file: {"Label":"1","ContentProducer":"001191350100M000100Y43' in out
+    _looked_at(Path(re.findall(r"look at it: (.*)", out)[0]))
 
 
 def test_on_a_terminal() -> None:

@@ -42,7 +42,7 @@ LEVELS: tuple[set[str], ...] = (
 
 KNOWS = {
     "starlette": {"asgi", "scope", "gateway", "cli"},
-    "PIL": {"pixels"},
+    "PIL": {"pixels", "cli"},
     "pydantic": {"labels", "policy", "config"},
     "aiohttp": {"gateway", "cli"},
     "uvicorn": {"gateway", "cli"},

@@ -1,4 +1,4 @@
-"""`labeler demo`: four questions to a chat API, asked directly and through the gateway."""
+"""`labeler demo`: four questions and a picture, asked for directly and through the gateway."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def add(commands: Any) -> None:
     """Add the command to the parser."""
     parser: argparse.ArgumentParser = commands.add_parser(
         "demo",
-        help="see it work: four questions, before and after; no key, no network",
-        description="Ask a chat API four questions, directly and through the gateway, with the openai SDK.",
+        help="see it work: four questions and a picture, before and after; no key, no network",
+        description="Ask an API four questions and for a picture, directly and through the gateway, with the openai SDK.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import sys
@@ -12,6 +13,7 @@ from queue import SimpleQueue
 
 import openai
 
+from labeler.cli.demo.picture import painting
 from labeler.cli.demo.questions import QUESTIONS, Answer, Question, ask, promised
 from labeler.cli.demo.servers import serve
 from labeler.cli.demo.upstream import upstream
@@ -37,6 +39,10 @@ NEXT = (
         "which rule matched, on which words, and what is said because of it",
     ),
     (
+        "{labeler} inspect after.png",
+        "which labels a picture carries, and whether they keep to the rules",
+    ),
+    (
         'echo "多喝水，注意休息。" | {labeler} label --scenario medical',
         "label a text; with a file or a folder, what is in it",
     ),
@@ -45,11 +51,13 @@ NEXT = (
 
 def show(labeler: Labeler) -> int:
     """Ask and print; 1 if an answer is not what was promised."""
+    logging.getLogger("labeler").setLevel(logging.ERROR)  # what is worth a warning is said on the screen
     screen = Screen(labeler)
     with serve(upstream) as direct, serve(gateway(labeler, direct)) as labelled:
         screen.hello(direct, labelled)
         with _client(direct) as before, _client(labelled) as after:
             kept = [screen.ask(number, one, before, after) for number, one in enumerate(QUESTIONS, 1)]
+            kept.append(screen.picture(len(kept) + 1, before, after))
     screen.goodbye(kept)
     return 0 if all(kept) else 1
 
@@ -87,6 +95,26 @@ class Screen:
         answers = _both(question, (before, after), self._view())
         return self._judge(question, *answers)
 
+    def picture(self, number: int, before: openai.OpenAI, after: openai.OpenAI) -> bool:
+        """Ask both for a picture, and tell what was drawn and written into the second."""
+        self._say()
+        self._say(f"{number}  A picture, by the images API", self._paint.bold)
+        self._say("  海边日落")
+        self._say()
+        seen = painting(before, after)
+        share = f"all pixels outside a box of {seen.share:.1%} of the picture are the same"
+        self._verdict(seen.labelled, f"visible label 「{seen.said.visible}」; {share}")
+        if seen.said.records:
+            written = seen.said.valid
+            self._verdict(written, f"AIGC record in its file: {seen.said.records[0].text}")
+        else:
+            written = not self._labeler.studio.producer
+            self._verdict(
+                written, "no AIGC record: that needs `provider: {credit_code: ...}` in labeler.yaml"
+            )
+        self._say(f"    look at it: {seen.saved()}", self._paint.dim)
+        return seen.labelled and written
+
     def goodbye(self, kept: list[bool]) -> None:
         """Sum up, and say what to type next."""
         self._say()
@@ -94,7 +122,7 @@ class Screen:
         if broken:
             self._say(f"{broken} of {len(kept)} answers came out otherwise than promised.", self._paint.bad)
         else:
-            self._say("All four came out as promised. What to type next:", self._paint.bold)
+            self._say("All five came out as promised. What to type next:", self._paint.bold)
         for line, meaning in NEXT:
             self._say()
             self._say(f"  {line.format(labeler=_myself())}")

@@ -1,4 +1,4 @@
-"""The demo's upstream: a model API in miniature that speaks OpenAI's chat completions.
+"""The demo's upstream: a model API in miniature that speaks OpenAI's chat completions and images.
 
 It answers by heart, at the pace of a model. The same request gets the same bytes each time, so that
 two answers can be compared.
@@ -7,6 +7,7 @@ two answers can be compared.
 from __future__ import annotations
 
 import asyncio
+import base64
 import hashlib
 import json
 import random
@@ -19,6 +20,8 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
+
+from labeler.cli.demo.picture import painted
 
 FIRST = 0.3
 """Seconds to the first token."""
@@ -57,7 +60,18 @@ async def chat(http: Request) -> Response:
     return JSONResponse(_completion(request, envelope))
 
 
-upstream = Starlette(routes=[Route("/v1/chat/completions", chat, methods=["POST"])])
+async def images(http: Request) -> Response:
+    """Answer one request for a picture: always the same one."""
+    picture = base64.b64encode(await asyncio.to_thread(painted)).decode()
+    return JSONResponse({"created": _CREATED, "data": [{"b64_json": picture}]})
+
+
+upstream = Starlette(
+    routes=[
+        Route("/v1/chat/completions", chat, methods=["POST"]),
+        Route("/v1/images/generations", images, methods=["POST"]),
+    ]
+)
 """The ASGI app."""
 
 
