@@ -135,7 +135,7 @@ def test_html(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
 
 
 def test_folder(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """A folder is labelled into another one, text by text; a picture is named and not copied."""
+    """A folder is labelled into another one, text by text; a file that cannot be is named and not copied."""
     folder, out = tmp_path / "in", tmp_path / "out"
     (folder / "deep").mkdir(parents=True)
     (folder / "b.txt").write_text("b", encoding="utf-8")
@@ -148,7 +148,7 @@ def test_folder(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert written == ["b.txt", os.path.join("deep", "a.md")]
     assert (out / "deep" / "a.md").read_text(encoding="utf-8") == f"{MARKER}\n\na\n\n{GENERAL}"
     error = capfd.readouterr().err
-    assert "picture.png: .png files are not supported" in error
+    assert "picture.png: the PNG ends before its IEND chunk" in error
     assert "latin1 is not UTF-8 text" in error
 
 
@@ -179,14 +179,14 @@ def test_wrong_calls(
     ("name", "content", "says"),
     [
         ("missing.txt", None, "cannot be read: No such file"),
-        ("picture.png", PNG, ".png files are not supported"),
+        ("picture.png", PNG, "the PNG ends before its IEND chunk"),
         ("latin1.txt", "café".encode("latin-1"), "is not UTF-8 text"),
     ],
 )
 def test_unreadable(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], name: str, content: bytes | None, says: str
 ) -> None:
-    """What cannot be read as text ends with 1 and the file's name, and OUT stays as it was."""
+    """What cannot be read ends with 1 and the file's name, and OUT stays as it was."""
     file, out = tmp_path / name, tmp_path / "out.txt"
     out.write_text("before", encoding="utf-8")
     if content is not None:

@@ -1,56 +1,59 @@
-"""`labeler label`: a text, a file or a folder of texts leaves labelled."""
+"""`labeler label`: texts and pictures leave labelled: a stream, a file, a folder of them."""
 
 from __future__ import annotations
 
 import argparse
-import codecs
-import os
-import re
-import shutil
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Iterator
 from io import BufferedReader
-from itertools import chain
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, cast
 
 from labeler.about import About
 from labeler.cli import add_config, config_path
+from labeler.cli.label_files import Job, one_place, planned, wrong
+from labeler.cli.label_report import Done, line, print_json
+from labeler.cli.label_work import Work
+from labeler.cli.progress import Bar
 from labeler.engine import Labeler
-from labeler.errors import ContentError
+from labeler.errors import ContentError, PolicyError, Problem
 from labeler.values import Outcome
-
-SUFFIXES = (".txt", ".md", ".markdown", ".html", ".htm", "")
-"""Of the files that can be labelled today, in lower case; all of them hold UTF-8 text."""
 
 EPILOG = """examples:
   labeler label answer.md -o labelled.md
   labeler label --question "孩子发烧39度怎么办" < answer.txt
-  labeler label drafts/ --scenario ecommerce -o labelled/
   your-model | labeler label                  pieces leave as they arrive
+  labeler label poster.png -o labelled.png
+  labeler label drafts/ --scenario ecommerce -o labelled/
+  labeler label *.jpg -o labelled/ --json > outcomes.json
 
-Text can be labelled: .txt, .md, .markdown, .html, .htm, and files without a suffix, in UTF-8. Of a
-folder, files of other kinds are named on stderr and not copied; hidden ones (.git …) are left out."""
+Pictures can be labelled in PNG, JPEG, GIF, WebP, TIFF, BMP, AVIF and HEIC, told by their first bytes
+whatever their names are; text in UTF-8, in files named .txt, .md, .markdown, .html, .htm or without
+a suffix. Files of other kinds are named on stderr and not copied; hidden ones (.git …) in a folder are
+left out. A folder's tree stays as it is. A file is replaced only where OUT names it, and in one step.
 
-_BOM = "\ufeff"
-_LONE = re.compile(r"(?<!\r)\n")
+--json prints an array with an object for each file: `file`, `output`, `state`, `reason`, `observed`,
+`scenarios`, `number`, `notes`, and of a picture `format`, `visible`, `record`, `outside`; of a file that
+could not be labelled, `file`, `output` (null), `state` (failed), `reason`.
+
+exit codes: 0 every file is labelled, or needs no label; 1 one is not, the others are; 2 the call, the
+configuration or the installation is wrong"""
+
 _BLOCK = 64 * 1024
-Label = Callable[[Iterable[str]], Iterable[str]]
 
 
 def add(commands: Any) -> None:
     """Add the command to the parser."""
     parser: argparse.ArgumentParser = commands.add_parser(
         "label",
-        help="label a text, a file or a folder of files",
-        description="Label generated text: the marker before it, the disclaimers of its scenarios after it.",
+        help="label texts and pictures: a stream, files, folders",
+        description="Label generated texts (the marker before, the disclaimers of their scenarios after)"
+        " and pictures (the visible label, the implicit record).",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "path", nargs="?", default="-", metavar="FILE | FOLDER", help="default: stdin, as `-`"
-    )
+    parser.add_argument("paths", nargs="*", metavar="FILE | FOLDER", help="default: stdin, as `-`")
     parser.add_argument(
         "--scenario",
         action="append",
@@ -61,225 +64,88 @@ def add(commands: Any) -> None:
         "--question", default="", metavar="TEXT", help="what the user asked; tells the scenario"
     )
     parser.add_argument(
-        "-o", "--output", metavar="OUT", help="a file, or a folder for a FOLDER; default: stdout"
+        "-o",
+        "--output",
+        metavar="OUT",
+        help="a file; a folder for a FOLDER, several files, or with a slash at its end; default: stdout",
+    )
+    parser.add_argument(
+        "--only", choices=("visible", "record"), default="", help="of pictures: one of the two labels"
     )
     parser.add_argument("-q", "--quiet", action="store_true", help="no summary on stderr")
+    parser.add_argument(
+        "--json", action="store_true", help="the summary as JSON on stdout instead; needs -o OUT"
+    )
     add_config(parser)
     parser.set_defaults(run=run)
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One call of the command: who labels, by what, and where the outcomes arrive."""
-
-    labeler: Labeler
-    about: About
-    outcomes: list[Outcome]
-    quiet: bool
-
-    def whole(self, pieces: Iterable[str]) -> Iterable[str]:
-        """Label a text that is judged as a whole."""
-        return [self.labeler.text("".join(pieces), **self.about).content]
-
-    def stream(self, pieces: Iterable[str]) -> Iterable[str]:
-        """Label a text while it arrives."""
-        return self.labeler.stream(pieces, **self.about)
-
-    def report(self, name: str, out: Path | None) -> int:
-        """Say what became of the last text; 1 where it had to be labelled and is not."""
-        outcome = self.outcomes[-1]
-        if not self.quiet:
-            lead = "\n" if out is None and sys.stdout.isatty() else ""
-            print(f"{lead}{name}: {_summary(outcome)}", file=sys.stderr)
-        return 1 if outcome.state == "failed" else 0
-
-
-def _summary(outcome: Outcome) -> str:
-    reason = f" ({outcome.reason})" if outcome.reason else ""
-    scenarios = " ".join(outcome.verdict.scenarios) if outcome.verdict else ""
-    observed = "only observed, would be " if outcome.observed else ""
-    return f"{observed}{outcome.state}{reason}, scenarios {scenarios or 'none'}, number {outcome.number}"
-
-
 def run(arguments: argparse.Namespace) -> int:
-    """Label what the call names. Raises ContentError for what cannot be read, labelled or written."""
-    outcomes: list[Outcome] = []
+    """Label what the call names. Raises PolicyError for a call or a configuration that is wrong."""
+    if arguments.json and not arguments.output:
+        wrong("--json goes to stdout, as the content does; name a place for the content with -o OUT")
+    paths = arguments.paths or ["-"]
+    if "-" in paths and len(paths) > 1:
+        wrong("`-` is standard input, and goes with no other file")
+    outcomes: deque[Outcome] = deque(maxlen=1)
     labeler = Labeler.load(config_path(arguments), on_outcome=outcomes.append)
+    if arguments.only == "record":
+        _check_provider(labeler, config_path(arguments))
     about: About = {"question": arguments.question}
     if arguments.scenario:
         about["scenarios"] = arguments.scenario
-    call = Call(labeler, about, outcomes, arguments.quiet)
-    out = Path(arguments.output) if arguments.output else None
-    if arguments.path == "-":
-        return _stdin(call, out)
-    path = Path(arguments.path)
-    if not path.is_dir():
-        return _refused(out) or _file(call, path, out)
-    if out is None or (out.exists() and not out.is_dir()):
-        print(f"labeler label: {path} is a folder; name another one with -o OUT", file=sys.stderr)
-        return 2
-    return _folder(call, path, out)
-
-
-def _refused(out: Path | None) -> int:
-    if out is None or not out.is_dir():
-        return 0
-    print(f"labeler label: {out} is a folder; name a file with -o OUT", file=sys.stderr)
-    return 2
-
-
-# The three kinds of input.
-
-
-def _stdin(call: Call, out: Path | None) -> int:
-    if code := _refused(out):
-        return code
-    source = cast(BufferedReader, sys.stdin.buffer)
-    if sys.stdin.isatty() and not call.quiet:
-        print("labeler label: reading from the terminal; Ctrl-D ends the text", file=sys.stderr)
-    blocks = iter(lambda: source.read1(_BLOCK), b"")
-    _write(out, labelled(_decoded(blocks, "standard input"), call.stream))
-    return call.report("standard input", out)
-
-
-def _file(call: Call, path: Path, out: Path | None) -> int:
-    _write(out, labelled(_decoded([_read(path)], str(path)), call.whole))
-    return call.report(str(path), out)
-
-
-def _folder(call: Call, folder: Path, out: Path) -> int:
-    code = 0
-    if not (files := _files(folder, out)):
-        message = f"{folder} holds no file"
-        raise ContentError(message)
-    for path in files:
-        try:
-            code |= _file(call, path, out / path.relative_to(folder))
-        except ContentError as error:
-            print(error, file=sys.stderr)
-            code = 1
-    return code
-
-
-def _files(folder: Path, out: Path) -> list[Path]:
-    """The files of a folder, in order, without hidden ones and those of an earlier OUT inside it."""
-    found = sorted(path for path in folder.rglob("*") if path.is_file())
-    inside = out.resolve() if out.resolve() != folder.resolve() else None
-    return [
-        path
-        for path in found
-        if not any(part.startswith(".") for part in path.relative_to(folder).parts)
-        and (inside is None or inside not in path.resolve().parents)
-    ]
-
-
-# From bytes to labelled pieces of text.
-
-
-def _read(path: Path) -> bytes:
-    if path.suffix.lower() not in SUFFIXES:
-        known = ", ".join(suffix for suffix in SUFFIXES if suffix)
-        message = (
-            f"{path}: {path.suffix} files are not supported; text can be labelled ({known}, no suffix),"
-            " pictures and other media come with a later release"
-        )
-        raise ContentError(message)
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        message = f"{path} cannot be read: {error.strerror}"
-        raise ContentError(message) from None
-
-
-def _decoded(blocks: Iterable[bytes], name: str) -> Iterator[str]:
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    try:
-        for block in blocks:
-            yield decoder.decode(block)
-        yield decoder.decode(b"", final=True)
-    except UnicodeDecodeError as error:
-        message = f"{name} is not UTF-8 text: {error.reason}; convert it first, for example with iconv"
-        raise ContentError(message) from None
-    except OSError as error:
-        message = f"{name} cannot be read: {error.strerror}"
-        raise ContentError(message) from None
-
-
-def labelled(pieces: Iterable[str], label: Label) -> Iterator[str]:
-    """Label a text between its edges: a byte order mark stays before the labels, the line ends at
-    the text's end behind them, and the labels' own lines end as the text's do."""
-    pieces = iter(pieces)
-    first = next(pieces, "")
-    if first.startswith(_BOM):
-        yield _BOM
-        first = first[1:]
-    lines = Lines()
-    for piece in label(map(lines.inside, chain([first], pieces))):
-        yield lines.alike(piece)
-    yield lines.tail
-
-
-class Lines:
-    """Follows the line ends of a text."""
-
-    def __init__(self) -> None:
-        self.tail = ""
-        """Line ends that nothing has followed yet."""
-        self._crlf = self._lone = False
-
-    def inside(self, piece: str) -> str:
-        """The next piece without the line ends that may be the text's last; they wait."""
-        text = self.tail + piece
-        inside = text.rstrip("\r\n")
-        self.tail = text[len(inside) :]
-        self._crlf = self._crlf or "\r\n" in text
-        self._lone = self._lone or _LONE.search(text) is not None
-        return inside
-
-    def alike(self, piece: str) -> str:
-        """A labelled piece; where all lines so far ended in CRLF, the labels' do too."""
-        return _LONE.sub("\r\n", piece) if self._crlf and not self._lone else piece
-
-
-# Writing, never half a file.
-
-
-def _write(out: Path | None, pieces: Iterable[str]) -> None:
-    try:
-        if out is None:
-            _pour(sys.stdout.buffer, pieces)
-        else:
-            _put(out, pieces)
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        message = f"{out or 'standard output'} cannot be written: {error.strerror}"
-        raise ContentError(message) from None
-
-
-def _put(out: Path, pieces: Iterable[str]) -> None:
-    out.parent.mkdir(parents=True, exist_ok=True)
-    if out.exists() and not out.is_file():  # a pipe or a device: nothing to replace
-        with out.open("wb") as file:
-            _pour(file, pieces)
+    work = Work(labeler, about, arguments.only, outcomes)
+    if paths == ["-"]:
+        all_done = [_stdin(work, one_place(arguments.output), arguments)]
     else:
-        _replace(Path(os.path.realpath(out)), pieces)
+        all_done = _files(work, planned(paths, arguments.output), arguments)
+    if arguments.json:
+        print_json(all_done)
+    return max(done.code for done in all_done)
 
 
-def _replace(out: Path, pieces: Iterable[str]) -> None:
-    part = out.with_name(f".labeler-{os.getpid()}.part")
+def _check_provider(labeler: Labeler, config: str | None) -> None:
+    provider = labeler.service.provider
+    if provider is None or not provider.producer:
+        message = "is missing, and the record (--only record) names who offers the service by it"
+        hint = "give `provider:` a `name` and a `credit_code` in labeler.yaml"
+        raise PolicyError(Problem(config or "labeler.yaml", 0, 0, "provider.credit_code", message, hint))
+
+
+def _stdin(work: Work, out: Path | None, arguments: argparse.Namespace) -> Done:
+    if sys.stdin.isatty() and not arguments.quiet:
+        print("labeler label: reading from the terminal; Ctrl-D ends the text", file=sys.stderr)
+    done = work.stream(_blocks(cast(BufferedReader, sys.stdin.buffer)), "standard input", out)
+    if _told(done, arguments):
+        print(_lead(out) + line(done), file=sys.stderr)
+    return done
+
+
+def _blocks(source: BufferedReader) -> Iterator[bytes]:
     try:
-        with part.open("xb") as file:
-            _pour(file, pieces)
-        if out.exists():
-            shutil.copymode(out, part)
-        part.replace(out)
-    finally:
-        part.unlink(missing_ok=True)
+        while block := source.read1(_BLOCK):
+            yield block
+    except OSError as error:
+        message = f"standard input cannot be read: {error.strerror}"
+        raise ContentError(message) from None
 
 
-def _pour(file: BinaryIO, pieces: Iterable[str]) -> None:
-    for piece in pieces:
-        if piece:
-            file.write(piece.encode())
-            file.flush()
+def _files(work: Work, jobs: list[Job], arguments: argparse.Namespace) -> list[Done]:
+    all_done = []
+    with Bar(len(jobs)) as bar:
+        for job, done in zip(jobs, work.each(jobs), strict=True):
+            bar.step()
+            if _told(done, arguments):
+                bar.say(_lead(job.target) + line(done))
+            all_done.append(done)
+    return all_done
+
+
+def _told(done: Done, arguments: argparse.Namespace) -> bool:
+    """Whether people are told: of failures always, of the rest where nothing else is asked for."""
+    return done.outcome is None or not (arguments.quiet or arguments.json)
+
+
+def _lead(out: Path | None) -> str:
+    """A text on a terminal ends without a line end of its own."""
+    return "\n" if out is None and sys.stdout.isatty() else ""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from labeler.cli import config_path
+from labeler.cli.progress import watched
 from labeler.config import load
 from labeler.errors import PolicyError, Problem
 from labeler.policy import PolicySet
@@ -33,10 +33,8 @@ FILE holds a JSON object in each line: {"text": ..., "scenario": ...}, and if ne
 further scenarios that are no error, and "source", by which the result is broken down.
 """
 
-_BAR = 30  # characters
 _SHOWN = 100  # characters of a question
 _CONFUSIONS = 12
-_STEP = 500  # rows from one move of the bar to the next
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +87,7 @@ def run(arguments: argparse.Namespace) -> int:
     policies = load(config_path(arguments)).policies
     find = _topics(policies) if arguments.topics else _scenarios(policies)
     read = list(_read(arguments.file))
-    rows = [_row(data, find) for data in _with_bar(read)]
+    rows = [_row(data, find) for data in watched(read)]
     if arguments.out is not None:
         _write(arguments.out, read, rows)
     result = summary(rows, arguments.misses)
@@ -156,18 +154,6 @@ def _wrong(file: Path, line: int, message: str, field: str = "") -> NoReturn:
 def _row(data: dict[str, Any], find: Find) -> Row:
     text = data["text"]
     return Row(text, data["scenario"], tuple(data.get("also", ())), data.get("source", ""), find(text))
-
-
-def _with_bar(rows: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """The rows, with a bar on a terminal that shows how many are done."""
-    shown = sys.stderr.isatty()
-    for number, row in enumerate(rows, 1):
-        yield row
-        if shown and (number % _STEP == 0 or number == len(rows)):
-            done = _BAR * number // len(rows)
-            end = "\r\x1b[K" if number == len(rows) else ""
-            bar = f"\r[{'#' * done}{' ' * (_BAR - done)}] {number:,}/{len(rows):,}{end}"
-            print(bar, end="", file=sys.stderr, flush=True)
 
 
 def _write(file: Path, read: Iterable[dict[str, Any]], rows: Iterable[Row]) -> None:

@@ -6,8 +6,9 @@ import logging
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -51,7 +52,23 @@ NEXT = (
 
 def show(labeler: Labeler) -> int:
     """Ask and print; 1 if an answer is not what was promised."""
-    logging.getLogger("labeler").setLevel(logging.ERROR)  # what is worth a warning is said on the screen
+    with _quiet():
+        return _shown(labeler)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """No warnings: what is worth one is said on the screen."""
+    log = logging.getLogger("labeler")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
+
+
+def _shown(labeler: Labeler) -> int:
     screen = Screen(labeler)
     with serve(upstream) as direct, serve(gateway(labeler, direct)) as labelled:
         screen.hello(direct, labelled)
