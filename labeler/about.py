@@ -19,6 +19,8 @@ class About(TypedDict, total=False):
     route: str
     model: str
     headers: Mapping[str, str]
+    tenant: str
+    """Whose content it is: the name that a policy's `tenant:` is about."""
     language: str
     """Of the labels, as `en`; default: the question's."""
     human: bool
@@ -47,4 +49,6 @@ def exchange_of(about: About, number: str, read: Request | None = None) -> Excha
         unread=read.unread if read and not messages else "",
         number=number,
         language=about.get("language", ""),
+        fields=read.fields if read else {},
+        tenants=(about["tenant"],) if about.get("tenant") else (),
     )

@@ -6,7 +6,7 @@ now: the start (once, else None) and bytes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from labeler.body import Body, Draw, EventBody, JsonBody, PictureBody, TextBody, Work
 from labeler.dialects import Dialect
@@ -15,6 +15,7 @@ from labeler.framing.coding import IDENTITY, KNOWN, Decoder
 from labeler.framing.sniff import BLANK, kind_of
 from labeler.headers import RawHeaders, blocked
 from labeler.labels.plan import Plan, plan
+from labeler.policy import Reading
 from labeler.response import Head, Setting, Start, account, announced, body_kind, job, summary, unlabelled
 from labeler.values import Exchange, Outcome, State, Verdict
 
@@ -35,17 +36,18 @@ class Answer:
         mute: str = "",
         notes: Iterable[str] = (),
         draw: Draw | None = None,
+        reads: Reading | None = None,
     ) -> None:
         """`mute` says why no text may be put into this answer (structured output …). A verdict that
         is an error is the fault of whoever configures: the response is blocked. `draw` labels its
-        pictures; without it nobody looks for any."""
+        pictures; without it nobody looks for any. `reads`: who reads its text."""
         self.broken = self._over = False
         self._dialect = dialect
         self._exchange = exchange
         self._verdict = verdict if isinstance(verdict, Verdict) else None
         self._failure = "" if isinstance(verdict, Verdict) else str(verdict)
         self._setting = setting
-        self._mute, self._notes, self._draw = mute, list(notes), draw
+        self._mute, self._notes, self._draw, self._reads = mute, list(notes), draw, reads
         self._start = Start(0, [])
         self._body: Body | None = None
         self._direct: Body | None = None  # the body, once nothing else stands between it and the driver
@@ -60,8 +62,13 @@ class Answer:
 
     @property
     def over(self) -> bool:
-        """True where an error stands for the response: it is complete, whatever still comes."""
-        return self._over
+        """True where an error stands for the response, or a guard has ended it: nothing more of it leaves."""
+        return self._over or self.stopped
+
+    @property
+    def stopped(self) -> bool:
+        """True where a guard has ended the response: nothing more of it is wanted."""
+        return self._body is not None and self._body.stopped
 
     @property
     def started(self) -> bool:
@@ -119,12 +126,6 @@ class Answer:
             return None, b""
         return self._emit(body.settle(work), last=self._closed)
 
-    def drawn(self) -> Iterator[Step]:
-        """Work on the pictures here and now."""
-        for work in self.take():
-            work.run()
-            yield self.settle(work)
-
     def result(self) -> tuple[State, str]:
         """The state of this response and its reason; ask at its end."""
         if self._result is not None:
@@ -172,7 +173,7 @@ class Answer:
         assert verdict is not None
         self._plan = plan(verdict, stream=kind in ("events", "text"))
         number, limits = self._exchange.number, self._setting.limits
-        task = job(self._dialect, self._plan, verdict, self._mute, number, limits, self._draw)
+        task = job(self._dialect, self._plan, verdict, self._mute, number, limits, self._draw, self._reads)
         if kind in ("json", "picture"):  # held to its end
             self._body = JsonBody(task) if kind == "json" else PictureBody(task)
             return None, b""
@@ -184,8 +185,8 @@ class Answer:
             return self._pass(self._send("skipped", task.mute), b"")
         if self._decoder is None:
             self._direct = self._body
-        state, reason = ("skipped", task.mute) if silent else ("planned", "")  # pictures may still come
-        return self._send(state, reason, changed=True), b""
+        said = ("skipped", task.mute) if silent else ("planned", "")  # pictures may still come
+        return self._send(*said, changed=True), b""
 
     # How it goes on, and how it ends.
 

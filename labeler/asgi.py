@@ -12,15 +12,16 @@ from labeler.claims import Claim
 from labeler.dialects import DIALECTS
 from labeler.engine import Labeler
 from labeler.errors import BlockedError, ContentError, PolicyError
-from labeler.headers import blocked, relabelled, with_length
-from labeler.request import Request, unread
+from labeler.headers import blocked, relabelled
+from labeler.incoming import Incoming
 from labeler.response import Start
-from labeler.scope import BYPASSES, joined, wishes, without_shortcuts
-from labeler.values import Exchange, Outcome, State
+from labeler.scope import BYPASSES, Wishes, wishes
+from labeler.values import Outcome, State
 from labeler.workers import Errands, Workers
 
 log = logging.getLogger("labeler")
 _WARNED = 100
+_ENDED = "a guard has ended this answer"
 
 
 class LabelMiddleware:
@@ -77,69 +78,31 @@ class Responder:
         self._workers = middleware.workers
         self._errands: Errands | None = None  # once there is a picture
         self._claim = claim
-        self._scope = without_shortcuts(scope, observe=self._labeler.service.mode == "observe")
-        self._receive = receive
+        self._incoming = Incoming(self._labeler, claim, scope, receive)
         self._send = send
-        self._replay: list[Message] = []
-        self._request: Request | None = None
         self._answer: Answer | None = None
         self._opening: Message = {}
         self._over = self._broken = False
         self._last_came = False  # the app has ended its response
 
     async def __call__(self) -> None:
-        await self._read()
+        await self._incoming.read()
         try:
-            await self._app(self._scope, self._next, self._label)
+            await self._app(self._incoming.scope, self._incoming.next, self._label)
         except Exception:
+            if self._answer is not None and self._answer.stopped:
+                log.debug("the app ended with an error after a guard had ended its answer", exc_info=True)
+                return
             await self._broken_off(raised=True)
             raise
         except BaseException:
-            if self._errands is not None:
-                self._errands.cancel()
             self._end(clean=False)
             raise
-        await self._broken_off(raised=False)
-
-    # The request.
-
-    async def _read(self) -> None:
-        """Read the request's body, up to the limit; the app gets what was read."""
-        size, limit = 0, self._labeler.service.limits.request
-        while True:
-            message = await self._receive()
-            self._replay.append(message)
-            size += len(message.get("body", b""))
-            if not message.get("more_body") or size > limit:
-                break
-        headers = self._headers = joined(self._scope["headers"])
-        if message["type"] != "http.request" or size > limit:
-            self._request = unread(f"longer than {limit} bytes" if size > limit else "the client left")
-            return
-        body = b"".join([message.get("body", b"") for message in self._replay])
-        read = self._labeler.request(self._claim, headers, body, self._scope.get("query_string", b""))
-        self._request = read
-        if read.body is not body:
-            self._replay = [{"type": "http.request", "body": read.body, "more_body": False}]
-            self._scope["headers"] = with_length(self._scope["headers"], len(read.body))
-
-    async def _next(self) -> Message:
-        return self._replay.pop(0) if self._replay else await self._receive()
-
-    def _exchange(self, request: Request, named: tuple[str, ...] | None, human: bool) -> Exchange:
-        claim = self._claim
-        return Exchange(
-            route=claim.path,
-            method=self._scope["method"],
-            headers=self._headers,
-            model=request.asked.model,
-            messages=request.asked.messages,
-            named=named,
-            assumed=claim.scenarios + claim.unread if request.unread else claim.scenarios,
-            human=human,
-            unread=request.unread,
-            number=self._labeler.number(),
-        )
+        else:
+            await self._broken_off(raised=False)
+        finally:
+            if self._errands is not None:  # nobody waits for what is still away
+                self._errands.cancel()
 
     # The answer.
 
@@ -161,33 +124,32 @@ class Responder:
             msg = f"the app sent {kind}, which was not offered: its bytes cannot be labelled"
             raise ContentError(msg)
         elif kind == "http.response.trailers" and answer is not None and answer.changes:
-            await self._send(
-                {**message, "headers": relabelled(list(message.get("headers", ())), [], changed=True)}
-            )
+            headers = relabelled(list(message.get("headers", ())), [], changed=True)
+            await self._send({**message, "headers": headers})
         else:
             await self._send(message)
 
     async def _begin(self, message: Message) -> None:
         self._opening = message
-        request, dialect = self._request, self._claim.dialect
-        assert request is not None
+        dialect = self._claim.dialect
         assert dialect is not None
         wrong = None
-        named: tuple[str, ...] | None = None
-        human = False
+        wished = Wishes()
         try:
-            named, human = wishes(self._scope.get("labeler"))
+            wished = wishes(self._incoming.scope.get("labeler"))
         except PolicyError as error:
             wrong = error
-        exchange = self._exchange(request, named, human)
+        exchange = self._incoming.exchange(wished)
         self._answer = self._labeler.open(
-            dialect, exchange, request, wrong=wrong, assume_visible=self._claim.assume_visible
+            dialect, exchange, self._incoming.request, wrong=wrong, assume_visible=self._claim.assume_visible
         )
         start, data = self._answer.begin(message["status"], list(message.get("headers", ())))
         await self._out(self._answer, start, data, more=True)
 
     async def _pass_on(self, answer: Answer, message: Message) -> None:
         if self._over:
+            if answer.stopped:  # as a server says that the client has left: the app ends what it is doing
+                raise OSError(_ENDED)
             return
         if not message.get("more_body", False):
             await self._last(answer, message)
@@ -196,12 +158,12 @@ class Responder:
         if type(body) is not bytes:
             body = bytes(body)  # Starlette passes a memoryview on
         start, data = answer.feed(body)
-        if answer.waiting:
-            self._hand_out(answer)
         if data is body and start is None and (data or answer.started) and not answer.broken:
             await self._send(message)
         elif start is not None or data or answer.broken:
             await self._out(answer, start, data, more=True)
+        if answer.waiting:
+            self._hand_out(answer)
 
     async def _last(self, answer: Answer, message: Message) -> None:
         self._last_came = True
@@ -210,9 +172,9 @@ class Responder:
             late, rest = answer.close()
             start, data = start or late, data + rest
         if answer.waiting:
-            self._hand_out(answer)
             if start is not None or data or answer.broken:
                 await self._out(answer, start, data, more=True)
+            self._hand_out(answer)
             return
         if not answer.broken:
             self._end()
@@ -221,8 +183,7 @@ class Responder:
     # Pictures.
 
     def _hand_out(self, answer: Answer) -> None:
-        works = answer.take()
-        if works:
+        if works := answer.take():  # what stood before them has left: they may be back at once
             self._errands = self._errands or Errands(self._workers, self._settled)
             self._errands.begin(works)
 

@@ -21,7 +21,7 @@ from random import getrandbits
 from typing import Generic, TypeVar, Unpack
 
 from labeler.about import About, exchange_of
-from labeler.answer import Answer
+from labeler.answer import Answer, Step
 from labeler.body import Limits
 from labeler.claims import Claim, Claims
 from labeler.config import Service, load
@@ -31,9 +31,10 @@ from labeler.images import ImageCall, Source, studio
 from labeler.number import content_number
 from labeler.observed import ObservedAnswer
 from labeler.picture import Drawing, Only
-from labeler.policy import decide
+from labeler.policy import decide, reading
 from labeler.request import Request, read_request
 from labeler.response import Setting
+from labeler.tenants import Tenants
 from labeler.texts import TextCall
 from labeler.values import Exchange, Outcome, Verdict
 
@@ -67,6 +68,7 @@ class Labeler:
         )
         self._marks = (service.policies.marks.starts, service.policies.marks.ends)
         self._claims = Claims(service)
+        self.tenants = Tenants(service)
         self.studio = studio(service)
         self._counts: Counter[str] = Counter()
         self._lock = threading.Lock()
@@ -110,6 +112,8 @@ class Labeler:
             for piece in pieces:
                 if out := call.put(piece):
                     yield out
+                if call.over:
+                    break
             if out := call.end():
                 yield out
         finally:
@@ -122,6 +126,8 @@ class Labeler:
             async for piece in pieces:
                 if out := call.put(piece):
                     yield out
+                if call.over:
+                    break
             if out := call.end():
                 yield out
         finally:
@@ -153,12 +159,12 @@ class Labeler:
         steps = [
             answer.begin(200, [(b"content-type", content_type.encode("latin-1"))]),
             answer.feed(body),
-            *answer.drawn(),
+            *_drawn(answer),
             answer.close(),
-            *answer.drawn(),
+            *_drawn(answer),
         ]
         outcome = self.record(answer.outcome())
-        if answer.broken or answer.over:
+        if answer.broken or (answer.over and not answer.stopped):
             raise BlockedError(outcome.reason)
         return Labelled(b"".join(data for _, data in steps), outcome)
 
@@ -250,16 +256,27 @@ class Labeler:
         assume_visible: bool = False,
     ) -> Answer:
         mute, notes = (request.asked.mute, request.notes) if request else ("", ())
-        drawing = None
+        drawing = reads = None
         if isinstance(verdict, Verdict):
             derived = exchange.method == "GET"  # each replica gives the same bytes
             drawing = Drawing.of(
                 self.studio, verdict, exchange.number, derived=derived, assumed=assume_visible
             )
+            reads = reading(self.service.policies, verdict, exchange)
         kind = ObservedAnswer if self._setting.observe else Answer
-        return kind(dialect, exchange, verdict, self._setting, mute=mute, notes=notes, draw=drawing)
+        return kind(
+            dialect, exchange, verdict, self._setting, mute=mute, notes=notes, draw=drawing, reads=reads
+        )
 
     def _call(self, about: About, *, whole: bool = False) -> TextCall:
         exchange = exchange_of(about, self.number())
         verdict = decide(self.service.policies, exchange)
-        return TextCall(verdict, exchange, self._setting, whole=whole)
+        reads = reading(self.service.policies, verdict, exchange)
+        return TextCall(verdict, exchange, self._setting, reads, whole=whole)
+
+
+def _drawn(answer: Answer) -> Iterator[Step]:
+    """Work on the pictures that came, here and now."""
+    for work in answer.take():
+        work.run()
+        yield answer.settle(work)

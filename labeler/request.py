@@ -18,12 +18,14 @@ _SIGNED_SCHEME = re.compile(r"\S*(?:hmac|signature|aws4)", re.IGNORECASE)
 
 
 class Request(NamedTuple):
-    """What was read. `body` goes on to the upstream; `unread` says why nothing could be read."""
+    """What was read. `body` goes on to the upstream; `unread` says why nothing could be read; `fields` is
+    the JSON object."""
 
     asked: Asked
     body: bytes
     unread: str = ""
     notes: tuple[str, ...] = ()
+    fields: Mapping[str, Any] = {}
 
 
 def read_request(
@@ -40,7 +42,7 @@ def read_request(
     """
     if not body and query:
         fields = dict(parse_qsl(query.decode("utf-8", "replace")))
-        return Request(dialect.asked(fields), body)
+        return Request(dialect.asked(fields), body, fields=fields)
     payload = body.removeprefix(BOM)
     doc, utf8 = _read(body, payload)
     if not isinstance(doc, dict):
@@ -51,13 +53,13 @@ def read_request(
     asked = dialect.asked(doc)
     found = [(path, text, cuts) for path, text in asked.turns if (cuts := own_marks(text, *marks))]
     if not found:
-        return Request(asked, body)
+        return Request(asked, body, fields=doc)
     if signed(headers):
-        return Request(asked, body, notes=("history: signed",))
+        return Request(asked, body, notes=("history: signed",), fields=doc)
     if not utf8:
-        return Request(asked, body, notes=("history: not in UTF-8",))
+        return Request(asked, body, notes=("history: not in UTF-8",), fields=doc)
     lead = body[: len(body) - len(payload)]
-    return Request(asked, lead + _without(payload, found), notes=("history: marks taken out",))
+    return Request(asked, lead + _without(payload, found), notes=("history: marks taken out",), fields=doc)
 
 
 def _words(dialect: Dialect, payload: bytes, doc: Any) -> Asked | None:

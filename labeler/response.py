@@ -14,6 +14,7 @@ from labeler.errors import ContentError
 from labeler.headers import RawHeaders, relabelled
 from labeler.labels.header import ai_disclosure, labeler_field
 from labeler.labels.plan import Plan
+from labeler.policy import Reading
 from labeler.values import Exchange, Outcome, PictureOutcome, SlotOutcome, State, Verdict
 
 NOT_GENERATED = ("human", "no body", "error body")
@@ -110,7 +111,14 @@ def summary(
 
 
 def job(
-    dialect: Dialect, said: Plan, verdict: Verdict, mute: str, number: str, limits: Limits, draw: Draw | None
+    dialect: Dialect,
+    said: Plan,
+    verdict: Verdict,
+    mute: str,
+    number: str,
+    limits: Limits,
+    draw: Draw | None,
+    reads: Reading | None,
 ) -> Job:
     """What the body of one response has to do. `mute`: why no text may be put into it."""
     mute = mute or ("said in the interface" if said.silent else "")
@@ -118,7 +126,18 @@ def job(
     beside = bool(said.aside) or (field and bool(mute))
     content = sidecar(verdict, number) if beside or field else b""
     return Job(
-        dialect, said, verdict.on_failure, mute, content, beside, verdict.structured, number, limits, draw
+        dialect,
+        said,
+        verdict.on_failure,
+        mute,
+        content,
+        beside,
+        verdict.structured,
+        number,
+        limits,
+        draw,
+        reads.new if reads is not None and not mute else None,
+        reads is not None and reads.stops and not mute,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from starlette.types import Scope
 
@@ -39,12 +39,22 @@ def joined(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     return found
 
 
-def wishes(said: Any) -> tuple[tuple[str, ...] | None, bool]:
-    """What the app set as `scope["labeler"]`: (scenarios or None, human). PolicyError if it is wrong."""
+class Wishes(NamedTuple):
+    """What the app says about its answer: the scenarios (None: it does not say), whether a person wrote it,
+    whose request it is, and which session it belongs to."""
+
+    scenarios: tuple[str, ...] | None = None
+    human: bool = False
+    tenant: str = ""
+    session: str = ""
+
+
+def wishes(said: Any) -> Wishes:
+    """What the app set as `scope["labeler"]`. PolicyError if it is wrong."""
     if not said:
-        return None, False
-    if not isinstance(said, Mapping) or not said.keys() <= {"scenarios", "human"}:
-        problem = "it is none of {'scenarios': [...]} and {'human': True}"
+        return _NONE
+    if not isinstance(said, Mapping) or not said.keys() <= set(Wishes._fields):
+        problem = "it is none of {'scenarios': [...]}, {'human': True}, {'tenant': '...'}, {'session': '...'}"
         raise _wrong(problem)
     scenarios, human = said.get("scenarios"), said.get("human", False)
     if isinstance(scenarios, str):
@@ -52,10 +62,14 @@ def wishes(said: Any) -> tuple[tuple[str, ...] | None, bool]:
     sound = scenarios is None or (
         isinstance(scenarios, list | tuple) and all(isinstance(one, str) for one in scenarios)
     )
-    if not isinstance(human, bool) or not sound:
-        problem = "scenarios is a list of policy ids, human is true or false"
+    named = said.get("tenant", ""), said.get("session", "")
+    if not isinstance(human, bool) or not sound or not all(isinstance(one, str) for one in named):
+        problem = "scenarios is a list of policy ids, human is true or false, tenant and session are text"
         raise _wrong(problem)
-    return (None if scenarios is None else tuple(scenarios)), human
+    return Wishes(None if scenarios is None else tuple(scenarios), human, *named)
+
+
+_NONE = Wishes()
 
 
 def _wrong(problem: str) -> PolicyError:

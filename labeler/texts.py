@@ -6,6 +6,7 @@ from labeler.body import Job, TextBody
 from labeler.dialects import DIALECTS
 from labeler.errors import BlockedError
 from labeler.labels.plan import plan
+from labeler.policy import Reading
 from labeler.response import Setting, account, summary
 from labeler.values import Exchange, Outcome, Verdict
 
@@ -13,7 +14,9 @@ from labeler.values import Exchange, Outcome, Verdict
 class TextCall:
     """One text on its way through; `whole` where it comes in one piece and is judged as one."""
 
-    def __init__(self, verdict: Verdict, exchange: Exchange, setting: Setting, *, whole: bool) -> None:
+    def __init__(
+        self, verdict: Verdict, exchange: Exchange, setting: Setting, reads: Reading | None, *, whole: bool
+    ) -> None:
         self._verdict, self._exchange, self._setting = verdict, exchange, setting
         sorted_stamps = plan(verdict, stream=not whole)
         mute = "human" if exchange.human else "said in the interface" if sorted_stamps.silent else ""
@@ -25,10 +28,17 @@ class TextCall:
             structured=verdict.structured,
             number=exchange.number,
             limits=setting.limits,
+            reader=reads.new if reads is not None and not mute else None,
+            stops=reads is not None and reads.stops and not mute,
         )
         self._body = TextBody(job, whole=whole)
         self._stream = not whole
         self._ended = False
+
+    @property
+    def over(self) -> bool:
+        """True where a guard has ended the text: what still comes is not wanted."""
+        return self._body.stopped and not self._setting.observe
 
     def put(self, piece: str) -> str:
         """Take the next piece. Raises BlockedError where the policy forbids to go on."""

@@ -10,6 +10,7 @@ Place = Literal["start", "end", "both", "interface"]
 OnFailure = Literal["block", "pass"]
 Structured = Literal["header", "field", "block"]
 State = Literal["applied", "skipped", "failed", "degraded"]
+Action = Literal["disclaim", "replace", "stop", "hold"]
 Position = Literal["top-left", "top", "top-right", "left", "right", "bottom-left", "bottom", "bottom-right"]
 
 
@@ -21,8 +22,10 @@ class Exchange:
     `named` scenarios come from the operator or the app and replace detection; `assumed` ones are
     added to what is detected (a route's own scenarios, or those for a request that cannot be read).
     `human` says that a person wrote the answer. `unread` says why the request could not be read.
-    `number` is the content number, a sortable UUID. `language` is that of the labels, where somebody
-    says it; else it follows the last question.
+    `fields` is the request's JSON object. `tenants` says whose request it is: by API key or by the app,
+    never by a client's header. `number` is the content number, a sortable UUID. `language` is that of the labels, where somebody
+    says it; else it follows the last question. `due` are the policies whose reminder is to be said in this
+    answer; how long a session has gone on enters as a value.
     """
 
     route: str = ""
@@ -36,6 +39,9 @@ class Exchange:
     unread: str = ""
     number: str = ""
     language: str = ""
+    fields: Mapping[str, object] = field(default_factory=dict)
+    tenants: tuple[str, ...] = ()
+    due: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,14 +135,38 @@ class Edit:
 
 
 @dataclass(frozen=True, slots=True)
+class Guarded:
+    """What a guard of a policy found in an answer, and what was done about it.
+
+    `words` are what was said, `found` is the end of the passage; `text` is what had been generated, for
+    the review of an answer that is held, else "".
+    """
+
+    policy: str
+    guard: str
+    action: Action
+    words: str
+    found: str
+    text: str = ""
+
+    @property
+    def rule(self) -> str:
+        """As a reason: `stop: medical/prescription`."""
+        return f"{self.action}: {self.policy}/{self.guard}"
+
+
+@dataclass(frozen=True, slots=True)
 class SlotOutcome:
-    """What happened to one answer (choice) of a response. `number` is its content number."""
+    """What happened to one answer (choice) of a response. `number` is its content number. `because`
+    are the scenarios that the answer itself added, `guarded` what guards found in it."""
 
     slot: int
     number: str
     state: State
     reason: str = ""
     said: tuple[Stamp, ...] = ()
+    because: tuple[Because, ...] = ()
+    guarded: tuple[Guarded, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

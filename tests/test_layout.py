@@ -21,17 +21,18 @@ ROOT = Path(__file__).parents[1]
 LEVELS: tuple[set[str], ...] = (
     {"errors"},
     {"values"},
-    {"cache", "fetch", "links", "number"},
+    {"cache", "fetch", "links", "notices", "number", "sessions"},
     {"framing", "media"},
     {"labels", "dialects", "pixels"},
     {"body", "policy"},
     {"config", "inspection", "picture"},
-    {"headers", "request", "claims"},
+    {"headers", "request", "claims", "tenants"},
     {"response", "about"},
     {"answer", "images"},
     {"texts", "observed"},
     {"engine"},
     {"scope", "workers"},
+    {"incoming"},
     {"asgi"},
     {"__init__"},  # the face: `from labeler import Labeler`
     {"gateway"},
@@ -41,13 +42,14 @@ LEVELS: tuple[set[str], ...] = (
 """The parts of the package from the ground up: a part imports itself and what is on levels below it."""
 
 KNOWS = {
-    "starlette": {"asgi", "scope", "gateway", "cli"},
+    "starlette": {"asgi", "scope", "incoming", "gateway", "cli"},
     "PIL": {"pixels", "cli"},
     "pydantic": {"labels", "policy", "config"},
     "aiohttp": {"gateway", "cli"},
     "uvicorn": {"gateway", "cli"},
     "openai": {"cli"},
-    "asyncio": {"engine", "asgi", "workers", "gateway", "cli"},
+    "redis": {"sessions"},
+    "asyncio": {"engine", "asgi", "incoming", "sessions", "workers", "gateway", "cli"},
 }
 """Which parts may import a library; the core is sans-IO and knows neither sockets nor event loops."""
 

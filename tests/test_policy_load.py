@@ -42,7 +42,7 @@ MISTAKES: list[tuple[str, str, tuple[int, int, str], str]] = [
     ("【AI生成】", "AI生成" * 26, (7, 10, "marker.words.any"), "at most 100"),
     ("title", "titel", (3, 1, "titel"), "did you mean 'title'"),
     ("  topic: medical", "  topics: medical", (5, 3, "match.topics"), "did you mean 'topic'"),
-    ("topic: medical", "topic: medicine", (5, 10, "match.topic"), "known: medical"),
+    ("topic: medical", "topic: medicine", (5, 10, "match.topic"), "there is no topic"),
     ("topic: medical", "pattern: '(a'", (5, 12, "match.pattern"), "missing )"),
     ("topic: medical", "pattern: '(?=a)b'", (5, 12, "match.pattern"), "RE2"),
     ("topic: medical", "route: shop", (5, 10, "match.route"), "/medical/**"),

@@ -9,8 +9,9 @@ from typing import Literal, NamedTuple
 from labeler.body.pictures import Draw, Pictures, Work
 from labeler.body.splice import Ledgered
 from labeler.dialects.base import Dialect
-from labeler.errors import ContentError
+from labeler.errors import ContentError, LabelerError
 from labeler.labels.plan import Plan
+from labeler.labels.reading import NewReader
 from labeler.values import OnFailure, SlotOutcome, Structured
 
 UPSTREAM_ERROR = "the upstream reported an error"
@@ -32,7 +33,9 @@ class Job(NamedTuple):
 
     `mute` says why no text may be inserted. `sidecar` is the `aigc` object (JSON) that can stand
     beside the choices, b"" for none; `beside`: it always does, else only where the text turns out
-    to be JSON and `structured` says `field`. `number` is the content number of the response.
+    to be JSON and `structured` says `field`. `number` is the content number of the response. `draw`
+    labels pictures; `reader` makes the reader of one answer, None where nobody reads; `stops`: it may
+    stop an answer.
     """
 
     dialect: Dialect
@@ -45,6 +48,16 @@ class Job(NamedTuple):
     number: str = ""
     limits: Limits = Limits()
     draw: Draw | None = None
+    reader: NewReader | None = None
+    stops: bool = False
+
+
+class Stopped(LabelerError):
+    """A guard stops this answer; raised and caught within a body."""
+
+    def __init__(self, index: int = 0) -> None:
+        super().__init__(index)
+        self.index = index
 
 
 class Body(ABC):
@@ -69,6 +82,8 @@ class Body(ABC):
         self.failure = ""
         self.broken = False
         self.degraded = False
+        self.stopped = False
+        """A guard has ended the response: what still comes is not wanted."""
 
     @abstractmethod
     def feed(self, data: bytes) -> bytes:
@@ -101,7 +116,7 @@ class Body(ABC):
 
     def _pass(self, data: bytes) -> bytes:
         """Let bytes go as they came, unless the transfer is to be broken off."""
-        if self.broken:
+        if self.broken or self.stopped:
             return b""
         self.output.passed(len(data))
         return data

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from labeler.body.base import BROKEN_OFF, Body, Job
+from labeler.body.base import BROKEN_OFF, Body, Job, Stopped
 from labeler.body.queue import Record
 from labeler.body.records import DONE, Records
 from labeler.body.splice import Piece
@@ -29,7 +29,7 @@ class EventBody(Records):
         self._splitter = sse.Splitter(job.limits.record)
         self._alone: JsonBody | None = None
         self._limit = job.limits.record
-        self._plain = job.dialect.plain
+        self._plain = _closer_look if job.stops else job.dialect.plain
         self._pictured = self.pictures.wanted
 
     def feed(self, data: bytes) -> bytes:
@@ -70,6 +70,8 @@ class EventBody(Records):
             out.append(self._end(clean=clean))
             if clean:
                 self._shapes.end()
+        except Stopped as stopped:
+            out.append(self._stop(stopped.index, rest))
         except ContentError as error:
             out.append(self._failed(str(error), rest))
         if self._sidecar and not self.failure:
@@ -151,6 +153,8 @@ class EventBody(Records):
                 self._passed(data, start, at, out)
                 start = at
                 out.append(self._one(data[at:end], part, doc))
+                if self.stopped:
+                    return b"".join(out)
                 start = at = end
             self._passed(data, start, at, out)
             if at < cut:
@@ -181,10 +185,16 @@ class EventBody(Records):
                 data, left = b"", 0
                 for raw in records:
                     out.append(self._record(raw))
+                    if self.stopped:
+                        return b"".join(out)
                     left += 1
         except ContentError as error:
             out.append(self._failed(str(error), b"".join(records[left:]) + self._splitter.take()))
         return b"".join(out)
+
+
+def _closer_look(doc: Any) -> None:
+    """No event is plain where a guard reads along."""
 
 
 def _missing_end(record: bytes) -> bytes:

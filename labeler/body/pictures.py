@@ -13,6 +13,10 @@ from labeler.values import PictureOutcome
 DATA_URL = re.compile(r"data:image/[\w.+-]{1,40}(?:;[\w.+-]{1,20}=[\w.+-]{1,40}){0,4};base64,", re.IGNORECASE)
 """The start of a picture within a text; what follows is its base64."""
 
+SHORTEST = 15
+"""Characters of base64 within a text that may be a picture: every file has more, and what is written in
+the place of one has fewer (`{data}`, `iVBORw0KGgo…`, `/9j/4AAQSkZJRg…`)."""
+
 _BASE64 = re.compile(r"[A-Za-z0-9+/=_-]*")
 
 
@@ -162,7 +166,10 @@ class Watch:
                 raise ContentError(msg)
             if at == len(text):
                 return
-            yield self.end()
+            before = ""  # what began there has ended: it is not found a second time
+            content, runs = self.end()
+            if len(content) >= SHORTEST:
+                yield content, runs
 
     def end(self) -> tuple[str, list[Run]]:
         """The picture that is open, whole: the text ends here."""
@@ -175,9 +182,9 @@ def _start(text: str, at: int, before: str) -> int:
     """Where the base64 of the next picture begins in `text`, -1 for none; the URL may begin before."""
     if at == 0 and before:
         lead = before[-LEAD:]
-        match = DATA_URL.search(lead + text[:LEAD])
-        if match and match.end() >= len(lead):
-            return match.end() - len(lead)
+        for found in DATA_URL.finditer(lead + text[:LEAD]):  # the first ones may be over
+            if found.end() >= len(lead):
+                return found.end() - len(lead)
     match = DATA_URL.search(text, at)
     return match.end() if match else -1
 
@@ -189,7 +196,8 @@ def within(text: str) -> Iterator[tuple[int, int]]:
         match = _BASE64.match(text, start)
         assert match is not None
         at = match.end()
-        yield start, at
+        if at - start >= SHORTEST:
+            yield start, at
 
 
 def spelled(path: tuple[str | int, ...]) -> str:

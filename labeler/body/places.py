@@ -22,6 +22,12 @@ class Range(NamedTuple):
     end: int
 
 
+class Value(NamedTuple):
+    """A whole value at `path`."""
+
+    path: Path
+
+
 class Source:
     """A document within a piece of the input: changes to the one go into the other.
 
@@ -32,7 +38,7 @@ class Source:
         self.piece = piece
         self.payload = payload
         self._lead = lead
-        self._wanted: list[tuple[Text | Range | Shift, Sequence[Any]]] = []
+        self._wanted: list[tuple[Text | Range | Shift | Value, Sequence[Any]]] = []
 
     def where(self, at: int) -> int:
         """The place in the piece of byte `at` of the document."""
@@ -46,6 +52,10 @@ class Source:
     def replace(self, range_: Range, content: bytes) -> None:
         """Put `content` (ASCII that needs no escape) where characters of a string stood."""
         self._wanted.append((range_, content))
+
+    def replace_value(self, path: Path, content: bytes) -> None:
+        """Put `content` (JSON) where a whole value stood; nothing else may be changed within it."""
+        self._wanted.append((Value(path), content))
 
     def move_offsets(self, shift: Shift, values: Sequence[int]) -> None:
         """Write the numbers at a shift's path anew where they changed."""
@@ -64,6 +74,9 @@ class Source:
         for (part, asked), (start, end) in zip(wanted, places, strict=True):
             if isinstance(part, Text):
                 self._words(part, start, end, asked)
+            elif isinstance(part, Value):
+                removed = self.payload[start:end]
+                self.piece.add(self.where(start), bytes(asked), removed=removed)
             elif isinstance(part, Range):
                 literal = self.payload[start:end]
                 begin = start + json_text.offset_of(literal, part.text, part.start)

@@ -12,7 +12,8 @@ from labeler.body.places import Range, Source, moved
 from labeler.body.splice import Piece
 from labeler.dialects.base import Doc, Picture, Shift, Text
 from labeler.framing import sse
-from labeler.labels.slot import Insertion, Slot
+from labeler.labels.pieces import Insertion
+from labeler.labels.slot import Slot
 
 HELD = 64
 """No more events are held back than this while an answer's first characters are undecided."""
@@ -42,6 +43,7 @@ class Queue(Body):
         self._held: list[Piece] = []
         self._end_at = -1  # among the held: where the last words go, should a usage chunk have been the end
         self._touched: list[Record] = []  # records among the held that get words
+        self._out: set[int] = set()  # answers of which something has left, where a guard may stop them
         self._late: list[tuple[Record, Text | Shift, bool]] = []  # what waits for how its answer begins
 
     @property
@@ -53,7 +55,7 @@ class Queue(Body):
     def _undecided(self) -> bool:
         """Whether what is held waits for more of the text."""
         waiting = self._end_at >= 0 and len(self._held) < HELD
-        return waiting or any(slot.holding for slot in self._slots.values())
+        return waiting or any(slot.holding or slot.unread for slot in self._slots.values())
 
     def settled(self) -> bytes:
         return b"" if self._undecided else self._flush()
@@ -114,6 +116,8 @@ class Queue(Body):
             record.locate()
         self._touched.clear()
         self._end_at = -1
+        if self.job.stops:
+            self._out |= {index for index, slot in self._slots.items() if slot.open}
         if not self._held:
             self.output.passed(len(raw))
             return raw

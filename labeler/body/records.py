@@ -4,16 +4,17 @@ the one that ends it; all else leaves as it came, at once."""
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
-from labeler.body.base import BROKEN_OFF, UPSTREAM_ERROR, Job
+from labeler.body.base import BROKEN_OFF, UPSTREAM_ERROR, Job, Stopped
 from labeler.body.queue import HELD, Queue, Record
 from labeler.body.shapes import Shapes
 from labeler.body.splice import Piece
 from labeler.dialects.base import Broken, End, Failure, Finish, Picture, Shift, Text, Tool
 from labeler.errors import ContentError
 from labeler.framing import json_text, sse
-from labeler.labels.slot import CLOSED, Slot
+from labeler.labels.slot import CLOSED, THINKING, Slot
 from labeler.values import SlotOutcome
 
 DONE = b"[DONE]"
@@ -45,7 +46,7 @@ class Records(Queue):
         if _NAMED_ERROR.search(event.prefix):
             return self._upstream_error(raw)
         if payload == DONE:
-            return self._end() + self._flush(raw)
+            return self._ended_by(raw)
         try:
             doc = json_text.loads(event.payload)
         except ValueError:
@@ -65,7 +66,19 @@ class Records(Queue):
         self._held.append(Piece(raw))
         return b""
 
+    def _ended_by(self, raw: bytes) -> bytes:
+        try:
+            return self._end() + self._flush(raw)
+        except Stopped as stopped:
+            return self._stop(stopped.index, raw)
+
     def _document(self, record: Record) -> bytes:
+        try:
+            return self._labelled(record)
+        except Stopped as stopped:
+            return self._stop(stopped.index, record.piece.raw)
+
+    def _labelled(self, record: Record) -> bytes:
         doc = record.doc
         self._shapes.see(doc)
         if "aigc" in doc:
@@ -112,7 +125,8 @@ class Records(Queue):
     def _slot(self, index: int) -> Slot:
         slot = self._slots.get(index)
         if slot is None:
-            slot = self._slots[index] = Slot(self.job.plan, self.job.limits.answer)
+            reader = self.job.reader() if self.job.reader is not None else None
+            slot = self._slots[index] = Slot(self.job.plan, self.job.limits.answer, reader)
         return slot
 
     def _tool(self, slot: Slot) -> None:
@@ -124,18 +138,22 @@ class Records(Queue):
     def _text(self, record: Record, part: Text) -> None:
         if part.text:
             slot = self._slot(part.slot)
-            if self.pictures.wanted:
-                self._look(slot, record, part)
+            if self.pictures.wanted:  # in some states a slot does not keep its text
+                self._look(None if slot.state in (CLOSED, THINKING) else slot, record, part)
             slot.last = record
             slot.tool = (
                 slot.tool and not part.text.strip()
             )  # it ends in a call only if none of its text follows
             self._insert(slot.feed((record, part), part.text))
+            if slot.stopped is not None:
+                raise Stopped(part.slot)
 
     def _finish(self, record: Record, index: int, parts: list[Any], wholes: dict[int, Text]) -> list[Piece]:
         slot = self._slot(index)
         if slot.fresh and index in wholes:
             self._insert(slot.complete((record, wholes[index]), wholes[index].text))
+            if slot.stopped is not None:
+                raise Stopped(index)
             return []
         own = [p for p in parts if isinstance(p, Text) and not p.whole and p.slot == index and p.text]
         return self._close_slot(index, (record, own[-1]) if own else None)
@@ -150,6 +168,8 @@ class Records(Queue):
             return []
         self._ended(index)
         insertions, words = slot.close(failed=failed)
+        if slot.stopped is not None:
+            raise Stopped(index)
         self._insert(insertions)
         if slot.reason == "JSON answer" and not failed and not self._beside:
             self._sidecar = self._sidecar or self.json_answer()
@@ -163,14 +183,11 @@ class Records(Queue):
         return [self._injected(slot, index, words)]
 
     def _injected(self, slot: Slot, index: int, words: str, sidecar: bytes = b"") -> Piece:
-        like = slot.last
-        doc, event = (like.doc, like.event) if isinstance(like, Record) else (like, _LIKE)
+        doc, event = _like(slot)
         chunk = self.job.dialect.chunk(doc, index, words)
         if sidecar:
             chunk = b'{"aigc":%s,%s' % (sidecar, chunk[1:])
-        piece = Piece(b"")
-        piece.add(0, event.write(chunk))
-        return piece
+        return _own(event.write(chunk))
 
     def _close_all(self, failed: str = "") -> list[Piece]:
         """End all answers, with no event at hand that ends them."""
@@ -190,11 +207,41 @@ class Records(Queue):
             ends.add(0, self._unended)
             self._held.append(ends)
         self._give(last)
+        self._end_at = -1
         return self._flush()
+
+    def _stop(self, index: int, raw: bytes) -> bytes:
+        """End the response here: what is held and `raw` do not leave, safe words and the dialect's own
+        end for filtered content do."""
+        held = [piece.raw for piece in self._held if piece.raw]
+        pieces = [_gone(one) for one in (*held, raw) if one]
+        self._held.clear()
+        self._touched.clear()
+        self._late.clear()
+        self._watches.clear()
+        self.pictures.abandon("the answer was stopped")
+        for at, slot in sorted(self._slots.items()):
+            pieces += self._cut_off(at, slot, ended=at != index)
+        pieces.append(_own(b"data: %s\n\n" % DONE))
+        self.stopped = self._passing = True
+        return self.output.write(pieces)
+
+    def _cut_off(self, index: int, slot: Slot, *, ended: bool) -> Iterator[Piece]:
+        if ended and slot.state == CLOSED:
+            return
+        doc, event = _like(slot)
+        if slot.stopped is not None:
+            words = slot.replaced(slot.stopped.words, out=index in self._out)
+        else:
+            words = slot.close(failed="another answer was stopped")[1] if index in self._out else ""
+        if words:
+            yield _own(event.write(self.job.dialect.chunk(doc, index, words)))
+        yield _own(event.write(self.job.dialect.ending(doc, index)))
 
     def _upstream_error(self, raw: bytes) -> bytes:
         self._shapes.known = True
         self._held += self._close_all(UPSTREAM_ERROR)
+        self._end_at = -1  # nothing is waited for any more
         return self._flush(raw)
 
     def withheld(self, reason: str) -> bytes:
@@ -211,7 +258,7 @@ class Records(Queue):
         slots = self._slots.values()
         beside = bool(self.job.mute) and self._beside
         marked = beside or (bool(slots) and all(slot.marked for slot in slots))
-        if self.job.on_failure == "block" and (withhold or not marked):
+        if self.job.on_failure == "block" and (withhold or not marked or self.job.stops):
             self.broken = True
             self._held.clear()
             error = Piece(b"")
@@ -222,6 +269,24 @@ class Records(Queue):
         for slot in slots:
             self._insert(slot.close(failed=reason)[0])
         return self._flush(rest)
+
+
+def _like(slot: Slot) -> tuple[Any, sse.Event]:
+    """The document and the event after which one of our own for this answer is made."""
+    like = slot.last
+    return (like.doc, like.event) if isinstance(like, Record) else (like, _LIKE)
+
+
+def _own(data: bytes) -> Piece:
+    piece = Piece(b"")
+    piece.add(0, data)
+    return piece
+
+
+def _gone(raw: bytes) -> Piece:
+    piece = Piece(raw)
+    piece.add(0, b"", removed=raw)
+    return piece
 
 
 _LIKE = sse.Event(b"", (), b"data: ", b"\n")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import codecs
 
-from labeler.body.base import BROKEN_OFF, Body, Job
+from labeler.body.base import BROKEN_OFF, Body, Job, Stopped
 from labeler.body.splice import Piece
 from labeler.errors import ContentError
-from labeler.labels.slot import Insertion, Slot
+from labeler.labels.pieces import Insertion
+from labeler.labels.slot import Slot
 from labeler.values import SlotOutcome
 
 
@@ -24,7 +25,8 @@ class TextBody(Body):
         super().__init__(job)
         self._charset = charset
         self._whole = whole
-        self._slot = Slot(job.plan, job.limits.answer)
+        self._slot = Slot(job.plan, job.limits.answer, job.reader() if job.reader is not None else None)
+        self._out = False  # some of the answer has left
         self._held: list[tuple[Piece, str]] = []
         self._cut = b""
         try:
@@ -36,8 +38,8 @@ class TextBody(Body):
             self._check()
 
     def feed(self, data: bytes) -> bytes:
-        if self.failure or self.job.mute:
-            return b"" if self.broken else self._raw(data)
+        if self.failure or self.job.mute or self.stopped:
+            return b"" if self.broken or self.stopped else self._raw(data)
         text = self._decoder.decode(data)
         waiting = self._decoder.getstate()[0]
         raw = self._cut + data
@@ -46,15 +48,19 @@ class TextBody(Body):
         return self._take(raw, text) if raw else b""
 
     def close(self, *, clean: bool = True) -> bytes:
-        if self.failure or self.job.mute:
+        if self.failure or self.job.mute or self.stopped:
             return b""
         out = b""
         if self._cut:
             cut, self._cut = self._cut, b""
             out = self._take(cut, cut.decode(self._charset, "surrogateescape"))
+            if self.stopped:
+                return out
         last = Piece(b"")
         try:
             self._last(last, "" if clean else BROKEN_OFF)
+        except Stopped:
+            return out + self._stop()
         except ContentError as error:
             self._fail(str(error))
         return b"" if self.broken else out + self._flush(last)
@@ -79,12 +85,14 @@ class TextBody(Body):
             joined = Piece(b"".join(piece.raw for piece, _ in self._held))
             text = "".join(text for _, text in self._held)
             self._held = [(joined, text)]
-            self._insert(self._slot.complete((joined, text), text))
+            insertions, words = self._slot.complete((joined, text), text), ""
         else:
             insertions, words = self._slot.close(failed=failed)
-            self._insert(insertions)
-            if words:
-                last.add(0, self._encoded(words))
+        if self._slot.stopped is not None:
+            raise Stopped
+        self._insert(insertions)
+        if words:
+            last.add(0, self._encoded(words))
         if self._slot.reason == "JSON answer":
             self.json_answer()
 
@@ -99,10 +107,24 @@ class TextBody(Body):
         except ContentError as error:
             self._fail(str(error))
             return b"" if self.broken else self._flush(piece)
-        if self._slot.holding:
+        if self._slot.stopped is not None:
+            self._held.append(handle)
+            return self._stop()
+        if self._slot.holding or self._slot.unread:
             self._held.append(handle)
             return b""
+        self._out = True
         return self._flush(piece)
+
+    def _stop(self) -> bytes:
+        """End the text here: what is held does not leave, safe words do."""
+        stopped = self._slot.stopped
+        assert stopped is not None
+        pieces, self._held = [piece.raw for piece, _ in self._held], []
+        gone = Piece(b"".join(pieces))
+        gone.add(0, self._encoded(self._slot.replaced(stopped.words, out=self._out)), removed=gone.raw)
+        self.stopped = True
+        return self.output.write([gone])
 
     def _insert(self, insertions: list[Insertion]) -> None:
         for insertion in insertions:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,8 +16,10 @@ from labeler.dialects.base import Broken, Part, Picture, Shift, Text, Tool
 from labeler.errors import ContentError
 from labeler.framing import json_text
 from labeler.framing.sse import BOM
-from labeler.labels.slot import whole
-from labeler.values import SlotOutcome, State
+from labeler.labels.plan import Plan
+from labeler.labels.reading import Reader
+from labeler.labels.whole import instead, whole
+from labeler.values import Guarded, SlotOutcome, State
 
 
 class JsonBody(Body):
@@ -31,6 +34,7 @@ class JsonBody(Body):
         self._slots: tuple[SlotOutcome, ...] = ()
         self._piece = Piece(b"")
         self._source: Source | None = None
+        self._doc: Any = None
 
     def feed(self, data: bytes) -> bytes:
         if self.failure:
@@ -82,6 +86,7 @@ class JsonBody(Body):
         if isinstance(doc, dict) and not doc.get("choices") and self.job.dialect.refused(doc):
             self.reason = "error body"
             return
+        self._doc = doc
         source = self._source = Source(piece, payload, lead)
         answers = _answers(self._parts(doc))
         if self.job.mute:
@@ -123,7 +128,14 @@ class JsonBody(Body):
     def _answer(self, source: Source, one: _One, count: int) -> SlotOutcome:
         texts = one.texts
         joined = texts[0].text if len(texts) == 1 else "".join([text.text for text in texts])
-        inserts, said, reason = whole(joined, self.job.plan, tool=one.tool or one.broken)
+        plan, reader = self.job.plan, self.job.reader() if self.job.reader is not None else None
+        if reader is not None:
+            stopped = reader.feed(joined)
+            stopped = reader.end() or stopped
+            plan = plan.with_more(reader.more)
+            if stopped is not None:
+                return self._instead(source, one, count, plan, stopped, reader)
+        inserts, said, reason = whole(joined, plan, tool=one.tool or one.broken)
         if len(texts) == 1:
             source.insert_words(texts[0], inserts)
         else:
@@ -138,7 +150,24 @@ class JsonBody(Body):
         state: State = "applied" if said else "skipped"
         if one.broken:
             state, reason = ("degraded" if said else "skipped"), UPSTREAM_ERROR
-        return SlotOutcome(one.index, self.number(one.index, count), state, reason, said)
+        number = self.number(one.index, count)
+        if reader is None:
+            return SlotOutcome(one.index, number, state, reason, said)
+        return SlotOutcome(one.index, number, state, reason, said, reader.because, reader.guarded)
+
+    def _instead(
+        self, source: Source, one: _One, count: int, plan: Plan, stopped: Guarded, reader: Reader
+    ) -> SlotOutcome:
+        """A guard stops this answer: safe words stand for it, and nothing that was generated stays."""
+        number = self.number(one.index, count)
+        words = instead(stopped.words, plan)
+        path, value = self.job.dialect.instead(self._doc, one.index, words)
+        source.replace_value(path, json.dumps(value, separators=(",", ":")).encode("ascii"))
+        one.pictures.clear()
+        one.texts.clear()
+        return SlotOutcome(
+            one.index, number, "applied", stopped.rule, plan.said, reader.because, reader.guarded
+        )
 
     def _fail(self, reason: str) -> None:
         self.failure = reason

@@ -173,5 +173,6 @@ def _service(file: ServiceFile, policies: PolicySet, seal: Seal) -> Service:
         limits=file.limits,
         pictures=file.pictures,
         routes=file.routes,
+        tenants=file.tenants,
         gateway=file.gateway,
     )

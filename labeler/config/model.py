@@ -14,8 +14,9 @@ from labeler.config.pictures import Pictures
 from labeler.config.provider import Provider
 from labeler.config.units import Seconds, Size
 from labeler.policy.base import Model, Name
+from labeler.policy.condition import Route
 from labeler.policy.document import Fault, fault
-from labeler.policy.model import Id, Route
+from labeler.policy.model import Id
 from labeler.policy.topics import House
 
 Dialect = Literal["openai-chat", "openai-legacy", "openai-images", "text", "picture"]
@@ -82,6 +83,14 @@ class RouteRule(Model):
         if self.exempt and (self.scenarios or self.unread or self.assume_visible):
             raise fault(Fault("an exempt route has no scenarios", "remove `exempt` or the scenarios"))
         return self
+
+
+class Tenant(Model):
+    """A customer of the service, told by its API keys."""
+
+    name: Name
+    keys: Annotated[tuple[Annotated[str, Field(pattern="^[0-9a-f]{64}$")], ...], Field(min_length=1)]
+    """SHA-256 of each API key, in hex: `printf %s KEY | sha256sum`. The keys themselves stand nowhere."""
 
 
 class Detection(Model):
@@ -157,6 +166,7 @@ class ServiceFile(Model):
     pictures: Pictures = Pictures()
     models: tuple[ModelRule, ...] = ()
     routes: tuple[RouteRule, ...] = ()
+    tenants: tuple[Tenant, ...] = ()
     gateway: Gateway = Gateway()
 
     @model_validator(mode="before")

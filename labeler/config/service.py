@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Literal
 
-from labeler.config.model import Gateway, Headers, Limits, ModelRule, RouteRule
+from labeler.config.model import Gateway, Headers, Limits, ModelRule, RouteRule, Tenant
 from labeler.config.pictures import Pictures
 from labeler.config.provider import Provider
 from labeler.labels.security import Empty, Seal
@@ -49,6 +49,7 @@ class Service:
     limits: Limits = field(default_factory=Limits)
     pictures: Pictures = field(default_factory=Pictures)
     routes: tuple[RouteRule, ...] = ()
+    tenants: tuple[Tenant, ...] = ()
     gateway: Gateway = field(default_factory=Gateway)
     _router: Router = field(init=False, repr=False)
 

@@ -126,6 +126,15 @@ class Dialect(Protocol):
         """The data of an event with `words` as text of `slot`, its envelope cloned from `like`."""
         ...
 
+    def ending(self, like: Doc, slot: int) -> bytes:
+        """The data of an event that ends `slot` as filtered content, its envelope cloned from `like`."""
+        ...
+
+    def instead(self, doc: Any, slot: int, words: str) -> tuple[Path, Doc]:
+        """What stands for one answer of a complete document once `words` replace it, filtered: the
+        place and its new value, in which nothing of what was generated is left."""
+        ...
+
     def error(self, message: str, code: str) -> bytes:
         """An error body in this dialect's shape (JSON)."""
         ...

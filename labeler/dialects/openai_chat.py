@@ -22,22 +22,11 @@ from labeler.dialects.base import (
     Tool,
     openai_error,
 )
+from labeler.dialects.structured import structured
 from labeler.errors import ContentError
 
+FILTERED = "content_filter"
 TOOL_FINISH = ("tool_calls", "function_call")
-_STRUCTURED = frozenset(
-    {
-        "guided_json",
-        "guided_regex",
-        "guided_choice",
-        "guided_grammar",
-        "structured_outputs",
-        "regex",
-        "json_schema",
-        "ebnf",
-        "grammar",
-    }
-)
 _AZURE_OFFSETS = (("check_offset", False), ("start_offset", False), ("end_offset", True))
 _CITATION_OFFSETS = (("start_index", False), ("end_index", True))
 # Members of a delta that are never visible text and never end anything.
@@ -140,6 +129,15 @@ class OpenAIChat:
             like, {"index": slot, "delta": {"content": words}, "logprobs": None, "finish_reason": None}
         )
 
+    def ending(self, like: Doc, slot: int) -> bytes:
+        return clone(like, {"index": slot, "delta": {}, "logprobs": None, "finish_reason": FILTERED})
+
+    def instead(self, doc: Any, slot: int, words: str) -> tuple[Path, Doc]:
+        at = place_of(doc, slot)
+        message = {"role": "assistant", "content": words}
+        choice = {"index": slot, "message": message, "logprobs": None, "finish_reason": FILTERED}
+        return ("choices", at), choice
+
     def error(self, message: str, code: str) -> bytes:
         return openai_error(message, code)
 
@@ -212,18 +210,6 @@ def _called(call: Any) -> bool:
     return isinstance(call, dict) and bool(call.get("name") or call.get("arguments"))
 
 
-def structured(doc: Doc) -> str:
-    """Why the answer to this request is for a machine: structured output or a forced tool call."""
-    wanted = doc.get("response_format")
-    if isinstance(wanted, dict) and wanted.get("type", "text") != "text":
-        return "structured output"
-    if not _STRUCTURED.isdisjoint(doc) and any(doc.get(name) for name in _STRUCTURED):
-        return "structured output"
-    if _forced(doc.get("tool_choice")) or isinstance(doc.get("function_call"), dict):
-        return "forced tool call"
-    return ""
-
-
 def _speaks(choices: Any) -> bool:
     """Whether any of these choices carries visible text."""
     for choice in choices if isinstance(choices, list) else ():
@@ -234,19 +220,17 @@ def _speaks(choices: Any) -> bool:
     return False
 
 
-def _forced(choice: Any) -> bool:
-    if not isinstance(choice, dict):
-        return choice in ("required", "any")
-    allowed = choice.get("allowed_tools")
-    if isinstance(allowed, dict):
-        return allowed.get("mode") == "required"
-    return choice.get("type") not in ("auto", "none", "allowed_tools")
-
-
 def slot_of(choice: Doc, at: int) -> int:
     """The answer that a choice belongs to: its index, else its place."""
     index = choice.get("index")
     return index if type(index) is int else at
+
+
+def place_of(doc: Any, slot: int) -> int:
+    """Where in the list of choices an answer stands."""
+    choices = list(_choices(doc))
+    indices = [slot_of(choice, at) for at, choice in choices]
+    return indices.index(slot) if len(set(indices)) == len(indices) else slot
 
 
 def finished(choice: Doc) -> bool:

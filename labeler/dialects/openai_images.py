@@ -55,6 +55,13 @@ class OpenAIImages:
         msg = "an answer of pictures has no text"
         raise ContentError(msg)
 
+    def ending(self, like: Doc, slot: int) -> bytes:
+        return self.chunk(like, slot, "")
+
+    def instead(self, doc: Any, slot: int, words: str) -> tuple[Path, Doc]:
+        msg = "an answer of pictures has no text"
+        raise ContentError(msg)
+
     def error(self, message: str, code: str) -> bytes:
         return openai_error(message, code)
 

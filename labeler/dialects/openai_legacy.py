@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from labeler.dialects.base import Asked, Doc, Finish, Part, Path, Shift, Text
-from labeler.dialects.openai_chat import OpenAIChat, clone, finished, slot_of, structured
+from labeler.dialects.openai_chat import FILTERED, OpenAIChat, clone, finished, slot_of
+from labeler.dialects.structured import structured
 from labeler.errors import ContentError
 
 _FILL_IN = ("<|fim_prefix|>", "<fim_prefix>", "<fim-prefix>", "<｜fim▁begin｜>", "[SUFFIX]", "<PRE>")
@@ -45,6 +46,14 @@ class OpenAILegacy(OpenAIChat):
 
     def chunk(self, like: Doc, slot: int, words: str) -> bytes:
         return clone(like, {"index": slot, "text": words, "logprobs": None, "finish_reason": None})
+
+    def ending(self, like: Doc, slot: int) -> bytes:
+        return clone(like, {"index": slot, "text": "", "logprobs": None, "finish_reason": FILTERED})
+
+    def instead(self, doc: Any, slot: int, words: str) -> tuple[Path, Doc]:
+        choice = {"index": slot, "text": words, "logprobs": None, "finish_reason": FILTERED}
+        at = [slot_of(one, at) for at, one in enumerate(doc["choices"])].index(slot)
+        return ("choices", at), choice
 
     def _choice(self, choice: Doc, at: int) -> Iterator[Part]:
         slot = slot_of(choice, at)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from labeler.dialects.base import Asked, Doc, Part
+from labeler.dialects.base import Asked, Doc, Part, Path
 from labeler.dialects.openai_chat import OpenAIChat
 from labeler.errors import ContentError
 
@@ -44,6 +44,13 @@ class PlainText:
 
     def chunk(self, like: Doc, slot: int, words: str) -> bytes:
         return words.encode()
+
+    def ending(self, like: Doc, slot: int) -> bytes:
+        return b""
+
+    def instead(self, doc: Any, slot: int, words: str) -> tuple[Path, Doc]:
+        msg = "plain text has no document"
+        raise ContentError(msg)
 
     def error(self, message: str, code: str) -> bytes:
         return json.dumps({"error": {"message": message, "code": code}}, ensure_ascii=False).encode()

@@ -24,6 +24,10 @@ class Plan:
         """All that stands in the text, each once."""
         return tuple(dict.fromkeys(self.opening + self.closing))
 
+    def with_more(self, stamps: tuple[Stamp, ...]) -> Plan:
+        """This plan with more to be said after the answer; what is said there already stays single."""
+        return Plan(self.opening, tuple(dict.fromkeys(self.closing + stamps)), self.aside) if stamps else self
+
     @property
     def silent(self) -> bool:
         """True where nothing goes into the text itself."""

@@ -7,14 +7,16 @@ the handle and the character.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from labeler.errors import ContentError
 from labeler.labels.ending import Ending, closing
 from labeler.labels.opening import THOUGHT, Opening, is_json, opening
+from labeler.labels.pieces import Insertion, Piece, place
 from labeler.labels.plan import Plan
-from labeler.values import SlotOutcome, Stamp, State
+from labeler.labels.reading import Reader
+from labeler.labels.whole import instead, united, whole
+from labeler.values import Guarded, SlotOutcome, Stamp, State
 
 HEAD, THINKING, OPEN, JSON, CLOSED = range(5)
 LEAD = 256
@@ -23,28 +25,14 @@ _HELD = 4096
 """No more characters are held back than this (white space, inline reasoning that may begin)."""
 
 
-class Insertion(NamedTuple):
-    """`words` go into the piece `handle` before its character `at`."""
-
-    handle: Any
-    at: int
-    words: str
-
-
-@dataclass(slots=True)
-class Piece:
-    """A piece of text whose start is not decided yet; the first `skip` characters are behind it."""
-
-    handle: Any
-    text: str
-    skip: int = 0
-
-
 class Slot:
     """The labels of one answer that arrives in pieces."""
 
-    def __init__(self, plan: Plan, limit: int) -> None:
+    def __init__(self, plan: Plan, limit: int, reader: Reader | None = None) -> None:
+        """`reader` reads the text; look at `stopped` after each call where it may stop an answer."""
         self.plan = plan
+        self.reader = reader
+        self.stopped: Guarded | None = None
         self.state = HEAD
         self.said: tuple[Stamp, ...] = ()
         self.reason = ""
@@ -59,7 +47,7 @@ class Slot:
         self._waiting = 0
         self._fed = self._reasoned = False
         self._ending = Ending()
-        self.run = self._ending.add
+        self.run = self._ending.add if reader is None else self._heard
         """Takes a piece without a look at its start; only in state OPEN."""
         self._kept: list[str] = []
         self._length = 0
@@ -70,6 +58,11 @@ class Slot:
     def holding(self) -> bool:
         """True while pieces wait for the decision on how the answer begins."""
         return self.state == HEAD and bool(self._pending)
+
+    @property
+    def unread(self) -> bool:
+        """True while the text ends in a sentence that must not leave before it is complete."""
+        return self.state == OPEN and self.reader is not None and self.reader.waiting
 
     @property
     def open(self) -> bool:
@@ -112,7 +105,7 @@ class Slot:
     def feed(self, handle: Any, text: str) -> list[Insertion]:
         """Take the next piece; what goes in where. Look at `holding` afterwards."""
         if self.state == OPEN:
-            self._ending.add(text)
+            self.run(text)
             return []
         if self.state == JSON:
             self._keep(text)
@@ -166,6 +159,7 @@ class Slot:
 
     def complete(self, handle: Any, text: str) -> list[Insertion]:
         """Take a whole answer that never came in pieces, and end it."""
+        self._read_whole(text)
         inserts, self.said, self.reason = whole(text, self.plan, tool=self.tool)
         self.state = CLOSED
         return [Insertion(handle, at, words) for at, words in inserts]
@@ -173,11 +167,42 @@ class Slot:
     def outcome(self, index: int, number: str) -> SlotOutcome:
         """What became of this answer."""
         state: State = "applied"
-        if not self.said:
+        if self.stopped is not None and self.state == CLOSED:
+            self.reason = self.stopped.rule
+        elif not self.said:
             state = "skipped"
         elif self.reason not in ("", "tool call"):
             state = "degraded"
-        return SlotOutcome(index, number, state, self.reason, self.said)
+        reader = self.reader
+        if reader is None:
+            return SlotOutcome(index, number, state, self.reason, self.said)
+        return SlotOutcome(index, number, state, self.reason, self.said, reader.because, reader.guarded)
+
+    def replaced(self, words: str, *, out: bool) -> str:
+        """End the answer with safe words. `out`: some of it has left, its marker too; else they stand
+        behind the marker, as an answer of their own. Gives what is to be said."""
+        safe = Stamp("disclaimer", words, "end", self.stopped.policy if self.stopped else "")
+        self.state = CLOSED
+        if out:
+            self.said = united(self.said, self.plan.closing)
+            return self._ending.closing((safe, *self.plan.closing))
+        self.said = self.plan.said
+        return instead(words, self.plan)
+
+    def _heard(self, text: str) -> None:
+        self._ending.add(text)
+        assert self.reader is not None
+        self.stopped = self.stopped or self.reader.feed(text)
+
+    def _read_end(self) -> None:
+        if self.reader is not None:
+            self.stopped = self.stopped or self.reader.end()
+            self.plan = self.plan.with_more(self.reader.more)
+
+    def _read_whole(self, text: str) -> None:
+        if self.reader is not None:
+            self.stopped = self.reader.feed(text)
+            self._read_end()
 
     def _snapshot(self, handle: Any, text: str) -> list[Insertion]:
         """A stream that only repeats: each event carries the text from its start."""
@@ -197,7 +222,7 @@ class Slot:
             self._keep(text)
         else:
             self.state, self._ending = OPEN, Ending()
-            self.run = self._ending.add
+            self.run = self._ending.add if self.reader is None else self._heard
             self.run(text)
         return []
 
@@ -219,8 +244,8 @@ class Slot:
     def _open(self, begun: Opening, head: str, pending: list[Piece]) -> list[Insertion]:
         self.state = OPEN
         self.said = begun.said
-        self._ending.add(head)
-        handle, at = _place(pending, begun.at)
+        self.run(head)
+        handle, at = place(pending, begun.at)
         self._head = (self._length + begun.at, begun.words)
         return [Insertion(handle, at, begun.words)] if begun.words else []
 
@@ -252,8 +277,9 @@ class Slot:
     def _last_words(self) -> str:
         if self.state == JSON:
             return self._after_json("".join(self._kept))
+        self._read_end()
         words = self._ending.closing(self.plan.closing)
-        self.said = _united(self.said, self.plan.closing)
+        self.said = united(self.said, self.plan.closing)
         return words
 
     def _after_json(self, text: str) -> str:
@@ -261,38 +287,6 @@ class Slot:
         if is_json(text):
             self.reason = "JSON answer"
             return ""
-        self.said = _united(self.plan.opening, self.plan.closing)
+        self._read_whole(text)
+        self.said = united(self.plan.opening, self.plan.closing)
         return closing(text, self.said)[1]
-
-
-def whole(
-    text: str, plan: Plan, *, tool: bool = False
-) -> tuple[list[tuple[int, str]], tuple[Stamp, ...], str]:
-    """The labels of a complete text: (character, words) to insert, the stamps that then stand in
-    it, and why there are none. `tool`: the turn goes on with a tool call."""
-    begun = opening(text, plan.opening, final=True)
-    if begun is None or begun.kind == "empty":
-        return [], (), "tool call" if tool else "no text"
-    if begun.kind == "json":
-        return [], (), "JSON answer"
-    inserts = [(begun.at, begun.words)] if begun.words else []
-    if tool:
-        return inserts, begun.said, "tool call"
-    at, words = closing(text, plan.closing, 0 if begun.words else begun.at)
-    if words:
-        inserts.append((at, words))
-    return inserts, plan.said if begun.said is plan.opening else _united(begun.said, plan.closing), ""
-
-
-def _united(first: tuple[Stamp, ...], second: tuple[Stamp, ...]) -> tuple[Stamp, ...]:
-    return tuple(dict.fromkeys(first + second))
-
-
-def _place(pieces: list[Piece], at: int) -> tuple[Any, int]:
-    """The piece and the character in it that `at` of the joined pieces falls on."""
-    for piece in pieces:
-        length = len(piece.text) - piece.skip
-        if at < length:
-            return piece.handle, piece.skip + at
-        at -= length
-    return pieces[-1].handle, len(pieces[-1].text)

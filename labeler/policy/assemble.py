@@ -27,7 +27,7 @@ def assemble(policies: Sequence[Policy], language: str, default: str, revision: 
     `language` is the question's, `default` the service's; the first of them in which some label has
     words is the verdict's. Kana and hangul fall back to Chinese in between.
     """
-    labels = [*_markers(policies), *_disclaimers(policies)]
+    labels = [*_markers(policies), *_disclaimers(policies), *_handoffs(policies)]
     spoken = {one for label in labels for one in label.words}
     between = ("zh",) if language in ("ja", "ko") else ()
     chosen = next((one for one in (language, *between, default) if one in spoken), default)
@@ -64,6 +64,12 @@ def _disclaimers(policies: Sequence[Policy]) -> Iterator[_Label]:
         speakers |= {policy.id} if said else set()
         for one in said:
             yield _Label(policy.id, "disclaimer", one.words, one.place, one.explicit)
+
+
+def _handoffs(policies: Iterable[Policy]) -> Iterator[_Label]:
+    for policy in policies:
+        if policy.handoff is not None:
+            yield _Label(policy.id, "disclaimer", policy.handoff.words, policy.handoff.place, False)
 
 
 def _stamp(label: _Label, language: str, default: str) -> Stamp:

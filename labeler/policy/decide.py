@@ -5,16 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 
 from labeler.errors import PolicyError, Problem
 from labeler.policy.assemble import assemble
+from labeler.policy.condition import Answer
 from labeler.policy.document import Document
+from labeler.policy.guard import Rule, compiled
 from labeler.policy.language import language_of
 from labeler.policy.match import Facts, Match, compile_match
-from labeler.policy.model import Answer, Disclaimer, Marker, Policy
+from labeler.policy.model import Disclaimer, Marker, Policy
 from labeler.policy.patterns import name_glob
-from labeler.policy.topics import Engine, Topics, all_lexicons, content
+from labeler.policy.topics import Engine, Topics, all_lexicons
 from labeler.policy.topics.scan import Found, Scanner, word_list
 from labeler.values import Because, Exchange, Verdict
 
@@ -36,7 +38,7 @@ class Settings:
     over the name, and the scenarios that a request for such a model always falls under.
 
     A message before the last one counts `decay` times what the one after it counts. `answer` is how
-    many characters at each end of an answer are searched, 0 for none.
+    many characters at each end of an answer are searched (8 KiB of Chinese), 0 for none.
     """
 
     default: str = "general"
@@ -44,7 +46,7 @@ class Settings:
     messages: int = 3
     models: tuple[tuple[str, tuple[str, ...]], ...] = ()
     decay: float = 0.6
-    answer: int = 8192
+    answer: int = 2730
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ class PolicySet:
     _policies: Mapping[str, Policy]
     _matches: tuple[tuple[str, Match], ...]
     _answering: tuple[tuple[str, Match], ...]
+    _rules: tuple[Rule, ...]
     _models: tuple[tuple[str, Callable[[str], bool], tuple[str, ...]], ...]
     _assembled: dict[tuple[tuple[str, ...], str], Verdict]
 
@@ -89,13 +92,18 @@ class PolicySet:
             sources=ordered,
             topics=topics,
             settings=settings,
-            revision=_revision(policies.values(), topics, settings),
+            revision=_revision(policies.values(), engine.digest, settings),
             marks=_marks(policies.values()),
             _engine=engine,
             _answers=_answer_engine(engine, [one.policy for one in others]) if settings.answer else None,
             _policies=policies,
             _matches=matches,
             _answering=tuple((name, match) for name, match in matches if name in answering),
+            _rules=tuple(
+                compiled(one.id, name, guard)
+                for one in policies.values()
+                for name, guard in one.guards.items()
+            ),
             _models=tuple((glob, name_glob(glob), scenarios) for glob, scenarios in settings.models),
             _assembled={},
         )
@@ -112,7 +120,9 @@ class PolicySet:
 
     def scanner(self) -> Scanner | None:
         """What looks at the text of one answer as it passes; None where no policy asks for it."""
-        return None if self._answers is None else Scanner(self._answers, self.settings.answer)
+        if self._answers is None:
+            return None
+        return Scanner(self._answers, self.settings.answer, (self.marks.starts, self.marks.ends))
 
 
 def decide(policies: PolicySet, exchange: Exchange) -> Verdict:
@@ -130,7 +140,7 @@ def decide(policies: PolicySet, exchange: Exchange) -> Verdict:
     because = reasons(policies, exchange)
     reached = {one.scenario for one in because}
     scenarios = tuple([name for name in policies._policies if name in reached])
-    base = _assembled(policies, scenarios, language)
+    base = assembled(policies, scenarios, language)
     return Verdict(
         base.scenarios,
         base.stamps,
@@ -141,41 +151,6 @@ def decide(policies: PolicySet, exchange: Exchange) -> Verdict:
         base.structured,
         base.end_only_streams,
         base.picture,
-    )
-
-
-def extend(policies: PolicySet, verdict: Verdict, exchange: Exchange, found: Found) -> Verdict:
-    """The verdict on a request, with what its answer adds: `found` is what `PolicySet.scanner` found.
-
-    Scenarios whose policy matches because of an `answer` condition are added, and of their labels the
-    disclaimers that stand at the end; all else stays. Nothing is added to what a person wrote, nor to
-    scenarios that were named.
-    """
-    if not found or exchange.human or exchange.named is not None:
-        return verdict
-    facts = _facts(policies, exchange, found)
-    because = tuple(
-        Because(name, rule, words)
-        for name, match in policies._answering
-        if name not in verdict.scenarios
-        for rule, words in match(facts) or ()
-    )
-    if not because:
-        return verdict
-    reached = {*verdict.scenarios, *(one.scenario for one in because)}
-    scenarios = tuple(name for name in policies._policies if name in reached)
-    said = {(stamp.kind, stamp.words) for stamp in verdict.stamps}
-    stamps = tuple(
-        replace(stamp, place="end")
-        for stamp in _assembled(policies, scenarios, verdict.language).stamps
-        if stamp.kind == "disclaimer" and stamp.place in ("end", "both")
-        if (stamp.kind, stamp.words) not in said
-    )
-    return replace(
-        verdict,
-        scenarios=scenarios,
-        stamps=(*verdict.stamps, *stamps),
-        because=(*verdict.because, *because),
     )
 
 
@@ -220,13 +195,14 @@ def _known(policies: PolicySet, name: str, origin: str) -> None:
 
 
 def _detected(policies: PolicySet, exchange: Exchange) -> list[Because]:
-    facts = _facts(policies, exchange, None)
+    facts = facts_of(policies, exchange, None)
     return [
         Because(name, rule, found) for name, match in policies._matches for rule, found in match(facts) or ()
     ]
 
 
-def _facts(policies: PolicySet, exchange: Exchange, answer: Found | None) -> Facts:
+def facts_of(policies: PolicySet, exchange: Exchange, answer: Found | None) -> Facts:
+    """What the conditions look at."""
     settings = policies.settings
     messages = () if exchange.unread else exchange.messages[-settings.messages :]
     return Facts(
@@ -237,10 +213,13 @@ def _facts(policies: PolicySet, exchange: Exchange, answer: Found | None) -> Fac
         policies._engine,
         settings.decay,
         answer,
+        exchange.fields,
+        exchange.tenants,
     )
 
 
-def _assembled(policies: PolicySet, scenarios: tuple[str, ...], language: str) -> Verdict:
+def assembled(policies: PolicySet, scenarios: tuple[str, ...], language: str) -> Verdict:
+    """The verdict, without its reasons, where these scenarios apply; made once and kept."""
     key = scenarios, language
     verdict = policies._assembled.get(key)
     if verdict is None:
@@ -269,9 +248,9 @@ def _answer_engine(questions: Engine, policies: Iterable[Policy]) -> Engine | No
     return Engine.of([*questions.lexicons, *{one.id: one for one in lists}.values()])
 
 
-def _revision(policies: Iterable[Policy], topics: Topics, settings: Settings) -> str:
+def _revision(policies: Iterable[Policy], lexicons: str, settings: Settings) -> str:
     dumps = [one.model_dump(mode="json", by_alias=True) for one in policies]
-    whole = [dumps, content(all_lexicons(topics)), asdict(settings)]
+    whole = [dumps, lexicons, asdict(settings)]
     text = json.dumps(whole, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
@@ -287,4 +266,6 @@ def _marks(policies: Iterable[Policy]) -> Marks:
 def _wordings(policy: Policy) -> Sequence[str]:
     marker = (policy.marker,) if policy.marker else ()
     labels: tuple[Marker | Disclaimer, ...] = (*marker, *policy.disclaimers)
-    return [*policy.formerly, *(words for label in labels for words in label.words.values())]
+    said = [words for label in (*labels, *policy.guards.values()) for words in label.words.values()]
+    said += [words for label in (policy.remind, policy.handoff) if label for words in label.words.values()]
+    return [*policy.formerly, *(words for words in said if "{number}" not in words)]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import unicodedata
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from labeler.policy.model import Answer, Condition, Header
+from labeler.policy.condition import Answer, Condition, Header, Member
 from labeler.policy.patterns import compile_pattern, name_glob, route_glob, well_formed
 from labeler.policy.topics import Engine
 from labeler.policy.topics.scan import SEAM, Found, word_list
@@ -18,6 +19,7 @@ Match = Callable[["Facts"], "tuple[Evidence, ...] | None"]
 """The evidence that the condition holds, or None."""
 
 _PAIRS = 1024
+_SHOWN = 64  # characters of a field that a reason quotes
 _KEPT = 512  # characters of a route and a model together that are remembered
 
 READ = 20_000
@@ -27,7 +29,8 @@ READ = 20_000
 @dataclass(slots=True)
 class Facts:
     """What conditions look at. `messages` are the user's that count, oldest first; empty where nothing
-    was read. `answer` is what was found in the answer; None while there is none."""
+    was read. `answer` is what was found in the answer; None while there is none. `fields` is the
+    request's JSON object."""
 
     route: str
     headers: Mapping[str, str]
@@ -36,6 +39,8 @@ class Facts:
     engine: Engine
     decay: float = 1.0
     answer: Found | None = None
+    fields: Mapping[str, object] = field(default_factory=dict)
+    tenants: tuple[str, ...] = ()
     _text: str | None = None
     _topics: Found | None = None
 
@@ -82,6 +87,10 @@ def _leaf(condition: Condition, path: str) -> Match:
         return _name(f"{path}.model", name_glob(condition.model), lambda facts: facts.model)
     if condition.header is not None:
         return _header(f"{path}.header", condition.header)
+    if condition.field is not None:
+        return _field(f"{path}.field", condition.field)
+    if condition.tenant is not None:
+        return _tenant(f"{path}.tenant", name_glob(condition.tenant))
     if condition.topic is not None:
         return _topic(f"{path}.topic", condition.topic)
     if condition.pattern is not None:
@@ -152,6 +161,42 @@ def _header(rule: str, header: Header) -> Match:
             if glob(value) and search(well_formed(value)) is not None:
                 return ((rule, (f"{name}: {value}",)),)
         return None
+
+    return match
+
+
+def _field(rule: str, member: Member) -> Match:
+    names = member.path.split(".")
+    glob = name_glob(member.value or "*")
+    search = compile_pattern(member.pattern or "")
+
+    def match(facts: Facts) -> tuple[Evidence, ...] | None:
+        for value in _values(facts.fields, names):
+            if glob(value) and search(well_formed(value)) is not None:
+                return ((rule, (f"{member.path}: {value[:_SHOWN]}",)),)
+        return None
+
+    return match
+
+
+def _values(data: object, names: Sequence[str]) -> Iterator[str]:
+    """The values at a path, as JSON spells those that are no text; of an object none."""
+    if isinstance(data, list):
+        for one in data:
+            yield from _values(one, names)
+    elif names:
+        if isinstance(data, Mapping) and names[0] in data:
+            yield from _values(data[names[0]], names[1:])
+    elif isinstance(data, str):
+        yield data
+    elif not isinstance(data, Mapping):
+        yield json.dumps(data)
+
+
+def _tenant(rule: str, glob: Callable[[str], bool]) -> Match:
+    def match(facts: Facts) -> tuple[Evidence, ...] | None:
+        name = next(filter(glob, facts.tenants), None)
+        return ((rule, (name,)),) if name is not None else None
 
     return match
 

@@ -6,25 +6,17 @@ other fields are wrong) and `topics` (the ids that exist).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Annotated, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from labeler.labels.wording import JURISDICTIONS
 from labeler.policy.base import Model, Name, jurisdiction_of
+from labeler.policy.condition import Condition
 from labeler.policy.document import Fault, fault
-from labeler.policy.patterns import compile_pattern, route_glob
+from labeler.policy.guard import Guard
+from labeler.policy.people import Handoff, Remind
 from labeler.policy.picture import Picture
-from labeler.policy.topics.fold import fold
 from labeler.policy.words import Line, Words, faults_of_label
 from labeler.values import OnFailure, Place, Structured
 
@@ -32,33 +24,7 @@ MARKER_LIMIT = 100
 DISCLAIMER_LIMIT = 500
 
 
-def _route(glob: str) -> str:
-    try:
-        route_glob(glob)
-    except ValueError as error:
-        raise fault(Fault(f"'{glob}' matches no path: {error}", "write for example /medical/**")) from None
-    return glob
-
-
-def _pattern(pattern: str) -> str:
-    try:
-        compile_pattern(pattern)
-    except ValueError as error:
-        hint = "RE2 syntax: linear time, without look-around and back-references"
-        raise fault(Fault(f"the pattern is broken: {error}", hint)) from None
-    return pattern
-
-
-def _known_topic(topic: str | None, info: ValidationInfo) -> str | None:
-    known = (info.context or {}).get("topics", ())
-    if topic is not None and topic not in known:
-        raise fault(Fault(f"there is no topic '{topic}'", f"known: {', '.join(sorted(known))}"))
-    return topic
-
-
 Id = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,63}$")]
-Route = Annotated[str, AfterValidator(_route)]
-Pattern = Annotated[str, AfterValidator(_pattern)]
 
 
 class Basis(Model):
@@ -71,112 +37,6 @@ class Basis(Model):
     """What it asks for, in short."""
     wording: Literal["mandated", "practice"] = "practice"
     """`mandated`: the rule prescribes the words; `practice`: they are what services commonly write."""
-
-
-class Header(Model):
-    """A request header: present, or with a value that fits the glob `value` or holds `pattern`."""
-
-    name: Annotated[str, Field(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")]
-    """Case does not matter."""
-    value: Name | None = None
-    """A glob over the whole value: `*` is any run of characters; case does not matter."""
-    pattern: Pattern | None = None
-    """An RE2 expression, searched for in the value."""
-
-    @model_validator(mode="after")
-    def _one_way(self) -> Self:
-        if self.value is not None and self.pattern is not None:
-            raise fault(Fault("has both `value` and `pattern`", "keep one of them"))
-        return self
-
-
-class Answer(Model):
-    """What the answer itself is about; it adds labels at the answer's end, and never any before."""
-
-    topic: str | None = None
-    """The answer is about this topic."""
-    words: Annotated[tuple[Name, ...], Field(min_length=1)] | None = None
-    """The answer has one of these words; case, width and white space do not matter."""
-
-    @field_validator("words")
-    @classmethod
-    def _has_words(cls, words: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        empty = tuple(
-            Fault("the word is empty", path=(at,)) for at, one in enumerate(words or ()) if not fold(one)
-        )
-        if empty:
-            raise fault(*empty)
-        return words
-
-    @model_validator(mode="after")
-    def _one_way(self) -> Self:
-        if (self.topic is None) == (self.words is None):
-            raise fault(Fault("has exactly one of `topic` and `words`", "join several with `any:`"))
-        return self
-
-    @field_validator("topic")
-    @classmethod
-    def _known_topic(cls, topic: str | None, info: ValidationInfo) -> str | None:
-        return _known_topic(topic, info)
-
-
-class Condition(Model):
-    """What makes a request fall under a policy: exactly one field; combine with `any`, `all`, `not`."""
-
-    model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
-
-    any: Annotated[tuple[Condition, ...], Field(min_length=1)] | None = None
-    """At least one of these holds; the first that does is the reason given."""
-    all: Annotated[tuple[Condition, ...], Field(min_length=1)] | None = None
-    """All of these hold."""
-    not_: Condition | None = Field(default=None, alias="not")
-    """This does not hold. No header may stand inside: a client could take a label away with it; and no
-    `answer`, which is not known in time."""
-    route: Route | None = None
-    """A glob over the path: `*` stays within one segment, `**` is any number of segments."""
-    header: Header | None = None
-    model: Name | None = None
-    """A glob over the model's name: `*` is any run of characters; case does not matter."""
-    topic: str | None = None
-    """The user's messages are about this topic, for example `medical`."""
-    pattern: Pattern | None = None
-    """An RE2 expression, searched for in the user's messages that count (after Unicode NFKC)."""
-    answer: Answer | None = None
-    """The answer is about a topic or has certain words; known only when the answer has passed."""
-    always: Literal[True] | None = None
-
-    @field_validator("topic")
-    @classmethod
-    def _known_topic(cls, topic: str | None, info: ValidationInfo) -> str | None:
-        return _known_topic(topic, info)
-
-    @field_validator("not_")
-    @classmethod
-    def _only_adds(cls, inside: Condition | None) -> Condition | None:
-        for leaf in inside.leaves() if inside is not None else ():
-            if leaf.header is not None:
-                hint = "a client could take a label away by sending it; headers may only add"
-                raise fault(Fault("a header may not stand under `not`", hint))
-            if leaf.answer is not None:
-                hint = "the answer is not known yet when its first label leaves; it may only add"
-                raise fault(Fault("`answer` may not stand under `not`", hint))
-        return inside
-
-    @model_validator(mode="after")
-    def _one_field(self) -> Self:
-        filled = sum(getattr(self, name) is not None for name in self.model_fields_set)
-        if filled != 1 or len(self.model_fields_set) != 1:
-            message = f"a condition has exactly one field, this one has {filled} with a value"
-            raise fault(Fault(message, "join several with `any:` or `all:`, each behind a dash"))
-        return self
-
-    def leaves(self) -> Iterator[Condition]:
-        """The conditions inside that are not made of others; this one itself where it is none."""
-        inside = (*(self.any or ()), *(self.all or ()), *((self.not_,) if self.not_ else ()))
-        if not inside:
-            yield self
-        for one in inside:
-            yield from one.leaves()
 
 
 class Marker(Model):
@@ -239,6 +99,9 @@ class Example(Model):
 class Policy(Model):
     """One policy: what falls under it, and what is said in an answer that does."""
 
+    extends: str | None = None
+    """The policy that this one changes: a shipped one's id, or a file beside this one. Its fields hold
+    where this file has none; mappings are united, lists and `match` replaced."""
     id: Id
     """The scenario's name, in lower case: `medical`."""
     version: Annotated[str, Field(min_length=1)]
@@ -252,6 +115,12 @@ class Policy(Model):
     disclaimers: tuple[Disclaimer, ...] = ()
     picture: Picture | None = None
     """How pictures are labelled; without it, as the default policy says."""
+    guards: dict[Id, Guard] = Field(default_factory=dict)
+    """What an answer under this policy must not say without consequence, by a name of yours."""
+    handoff: Handoff | None = None
+    """The way to a person."""
+    remind: Remind | None = None
+    """What users of a companion service are told again and again."""
     on_failure: OnFailure = "block"
     """What happens to an answer that cannot be labelled; where several policies apply, `block` wins."""
     structured: Structured = "header"
@@ -275,8 +144,9 @@ class Policy(Model):
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
-        if self.marker is None and not self.disclaimers and self.picture is None:
-            hint = "give it a `marker:`, `disclaimers:` or `picture:`"
+        said = (self.marker, self.disclaimers, self.picture, self.guards, self.handoff, self.remind)
+        if not any(said):
+            hint = "give it a `marker:`, `disclaimers:`, `picture:` or `guards:`"
             raise fault(Fault("the policy says nothing", hint))
         return self
 

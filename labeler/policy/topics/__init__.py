@@ -7,7 +7,7 @@ sets, near each other: a part of the body and a complaint.
 """
 
 from labeler.policy.topics.engine import Engine
-from labeler.policy.topics.files import Topics, all_lexicons, content, lexicon_of, load_topics
+from labeler.policy.topics.files import Topics, all_lexicons, lexicon_of, load_topics
 from labeler.policy.topics.fold import fold
 from labeler.policy.topics.house import House, with_house
 from labeler.policy.topics.lexicon import Group, Lexicon, Pair, Pattern
@@ -21,7 +21,6 @@ __all__ = [
     "Pattern",
     "Topics",
     "all_lexicons",
-    "content",
     "fold",
     "lexicon_of",
     "load_topics",

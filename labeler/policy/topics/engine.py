@@ -7,9 +7,11 @@ that holds none of them costs one more pass.
 
 from __future__ import annotations
 
+import hashlib
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple
 
 import re2
@@ -21,6 +23,7 @@ from labeler.policy.topics.lexicon import Lexicon
 
 _ROUNDING = 1e-9  # sums of tenths that should be 1
 _PLACES = 1000  # of a set's words in one text that are tried as halves of a pair
+_KEPT = 8  # engines; a process has few sets of lexicons, tests have many
 _DFA = 64 * 2**20  # bytes that the patterns' automaton may grow to; the default suits a handful
 
 
@@ -54,7 +57,7 @@ class _Tally:
         self.found[words] = self.found.get(words, 0) + weight
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Engine:
     """The lexicons of all topics, ready to search; immutable and safe to share."""
 
@@ -70,8 +73,18 @@ class Engine:
 
     @classmethod
     def of(cls, lexicons: Iterable[Lexicon]) -> Engine:
-        """Build the automaton over lexicons that are valid."""
+        """The automaton over lexicons that are valid; built once for the same ones."""
         sheets = tuple(lexicons)
+        key = tuple(map(id, sheets))  # the engine keeps them, so that their ids stay theirs
+        known = _built.get(key)
+        if known is None:
+            if len(_built) >= _KEPT:
+                _built.clear()
+            known = _built[key] = cls._of(sheets)
+        return known
+
+    @classmethod
+    def _of(cls, sheets: tuple[Lexicon, ...]) -> Engine:
         uses = _uses(sheets)
         words = tuple(uses)
         patterns = [(number, one) for number, sheet in enumerate(sheets) for one in sheet.patterns]
@@ -89,6 +102,12 @@ class Engine:
             _searches=tuple((at, one.weight, compile_pattern(one.regex)) for at, one in patterns),
             _patterns=_set([one.regex for _, one in patterns]),
         )
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over the content of the lexicons, in hex."""
+        whole = "\n".join([lexicon.model_dump_json() for lexicon in self.lexicons])
+        return hashlib.sha256(whole.encode()).hexdigest()
 
     def find(self, *texts: str, decay: float = 1.0) -> dict[str, tuple[str, ...]]:
         """The topics that texts (oldest first, well-formed, as written) are about, in the order of the
@@ -161,6 +180,14 @@ class Engine:
         for start, behind, index in sorted([(start, -end, index) for index, start, end in self.scan(text)]):
             if not bounded[index] or stands_alone(text, start, -behind):
                 yield start, -behind, index
+
+
+_built: dict[tuple[int, ...], Engine] = {}
+
+
+def forget() -> None:
+    """Build anew the next time, as a new process does."""
+    _built.clear()
 
 
 def _uses(sheets: Sequence[Lexicon]) -> dict[str, tuple[_Use, ...]]:

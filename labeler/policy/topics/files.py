@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
 from labeler.errors import Problem
 from labeler.policy.document import Document, parse, validate
+from labeler.policy.topics import engine
 from labeler.policy.topics.fold import fold_term
 from labeler.policy.topics.lexicon import Lexicon, check_words
 
@@ -29,6 +30,7 @@ def forget() -> None:
     """Read the shipped lexicons anew the next time, as a new process does."""
     _shipped.cache_clear()
     fold_term.cache_clear()
+    engine.forget()
 
 
 def _load(folder: Path) -> tuple[Topics, tuple[Problem, ...]]:
@@ -52,8 +54,3 @@ def lexicon_of(document: Document) -> tuple[Lexicon | None, list[Problem]]:
 def all_lexicons(topics: Topics) -> tuple[Lexicon, ...]:
     """The lexicons of all topics, in order of the topics' ids."""
     return tuple(lexicon for name in sorted(topics) for lexicon in topics[name])
-
-
-def content(lexicons: Iterable[Lexicon]) -> list[str]:
-    """The lexicons as JSON text, in their order; for the policies' revision."""
-    return [lexicon.model_dump_json() for lexicon in lexicons]

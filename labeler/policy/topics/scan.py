@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from io import StringIO
 
+from labeler.labels.history import own_marks
 from labeler.policy.patterns import well_formed
 from labeler.policy.topics.engine import Engine
 from labeler.policy.topics.lexicon import Group, Lexicon
@@ -22,10 +23,13 @@ class Scanner:
     """The text of one answer, fed in pieces; of a long one its two ends are looked at.
 
     What `end` says does not depend on how the text was cut. `limit` is in characters at each end.
+    `marks` are labels of ours, at a start and at an end: what they say is nothing that was generated.
     """
 
-    def __init__(self, engine: Engine, limit: int) -> None:
-        self._engine = engine
+    def __init__(
+        self, engine: Engine, limit: int, marks: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
+    ) -> None:
+        self._engine, self._marks = engine, marks
         self._limit = limit
         self._head = StringIO()
         self._room = limit
@@ -46,7 +50,10 @@ class Scanner:
         """What the answer is about, by topic and by `word_list`, now that it is complete."""
         self._shorten()
         seam = SEAM if self._cut else ""
-        return self._engine.find(well_formed("".join((self._head.getvalue(), seam, *self._tail))))
+        text = "".join((self._head.getvalue(), seam, *self._tail))
+        for start, end in reversed(own_marks(text, *self._marks)):
+            text = text[:start] + text[end:]
+        return self._engine.find(well_formed(text))
 
     def _shorten(self) -> None:
         tail = "".join(self._tail)

@@ -1,0 +1,65 @@
+"""A request on its way to the app: read as far as it counts for the labels, then handed on."""
+
+from __future__ import annotations
+
+from starlette.types import Message, Receive, Scope
+
+from labeler.claims import Claim
+from labeler.engine import Labeler
+from labeler.headers import with_length
+from labeler.request import unread
+from labeler.scope import Wishes, joined, without_shortcuts
+from labeler.values import Exchange
+
+
+class Incoming:
+    """Reads a request's body, up to the limit; the app gets what was read, without our own marks."""
+
+    def __init__(self, labeler: Labeler, claim: Claim, scope: Scope, receive: Receive) -> None:
+        self._labeler, self._claim, self._receive = labeler, claim, receive
+        self.scope = without_shortcuts(scope, observe=labeler.service.mode == "observe")
+        self._replay: list[Message] = []
+        self._headers: dict[str, str] = {}
+        self.request = unread("not read")
+
+    async def read(self) -> None:
+        """Read it; do so once, before the app is called."""
+        size, limit = 0, self._labeler.service.limits.request
+        while True:
+            message = await self._receive()
+            self._replay.append(message)
+            size += len(message.get("body", b""))
+            if not message.get("more_body") or size > limit:
+                break
+        headers = self._headers = joined(self.scope["headers"])
+        if message["type"] != "http.request" or size > limit:
+            self.request = unread(f"longer than {limit} bytes" if size > limit else "the client left")
+            return
+        body = b"".join([message.get("body", b"") for message in self._replay])
+        read = self._labeler.request(self._claim, headers, body, self.scope.get("query_string", b""))
+        self.request = read
+        if read.body is not body:
+            self._replay = [{"type": "http.request", "body": read.body, "more_body": False}]
+            self.scope["headers"] = with_length(self.scope["headers"], len(read.body))
+
+    async def next(self) -> Message:
+        """What the app receives."""
+        return self._replay.pop(0) if self._replay else await self._receive()
+
+    def exchange(self, wished: Wishes) -> Exchange:
+        """What is known once the response begins."""
+        claim, request = self._claim, self.request
+        return Exchange(
+            route=claim.path,
+            method=self.scope["method"],
+            headers=self._headers,
+            model=request.asked.model,
+            messages=request.asked.messages,
+            named=wished.scenarios,
+            assumed=claim.scenarios + claim.unread if request.unread else claim.scenarios,
+            human=wished.human,
+            unread=request.unread,
+            number=self._labeler.number(),
+            fields=request.fields,
+            tenants=(wished.tenant,) if wished.tenant else self._labeler.tenants(self._headers),
+        )

@@ -1,0 +1,48 @@
+"""What reads an answer while it passes: it may add labels at the end, or stop the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from labeler.values import Because, Guarded, Stamp
+
+
+class Reader(Protocol):
+    """Reads the visible text of one answer; makes one verdict of it, however it is cut.
+
+    `stops` says whether it may stop the answer at all; `waiting` whether the text so far ends in a
+    sentence that nobody may see before it has been read to its end.
+    """
+
+    stops: bool
+
+    @property
+    def waiting(self) -> bool: ...
+
+    def feed(self, text: str) -> Guarded | None:
+        """Take the next piece; what stops the answer here, or None."""
+        ...
+
+    def end(self) -> Guarded | None:
+        """The text is complete; what stops the answer at its last sentence, or None."""
+        ...
+
+    @property
+    def more(self) -> tuple[Stamp, ...]:
+        """What is to be said at the end besides, once the text is complete."""
+        ...
+
+    @property
+    def guarded(self) -> tuple[Guarded, ...]:
+        """Every guard that found something."""
+        ...
+
+    @property
+    def because(self) -> tuple[Because, ...]:
+        """The scenarios that the answer itself added, and why."""
+        ...
+
+
+NewReader = Callable[[], Reader]
+"""Makes the reader of one answer."""

@@ -1,0 +1,37 @@
+"""The labels of a text that is there as a whole."""
+
+from __future__ import annotations
+
+from labeler.labels.ending import closing
+from labeler.labels.opening import opening
+from labeler.labels.plan import GAP, Plan
+from labeler.values import Stamp
+
+
+def instead(words: str, plan: Plan) -> str:
+    """Safe words as an answer of their own, with its labels."""
+    return GAP.join([*(one.words for one in plan.opening), words, *(one.words for one in plan.closing)])
+
+
+def whole(
+    text: str, plan: Plan, *, tool: bool = False
+) -> tuple[list[tuple[int, str]], tuple[Stamp, ...], str]:
+    """The labels of a complete text: (character, words) to insert, the stamps that then stand in
+    it, and why there are none. `tool`: the turn goes on with a tool call."""
+    begun = opening(text, plan.opening, final=True)
+    if begun is None or begun.kind == "empty":
+        return [], (), "tool call" if tool else "no text"
+    if begun.kind == "json":
+        return [], (), "JSON answer"
+    inserts = [(begun.at, begun.words)] if begun.words else []
+    if tool:
+        return inserts, begun.said, "tool call"
+    at, words = closing(text, plan.closing, 0 if begun.words else begun.at)
+    if words:
+        inserts.append((at, words))
+    return inserts, plan.said if begun.said is plan.opening else united(begun.said, plan.closing), ""
+
+
+def united(first: tuple[Stamp, ...], second: tuple[Stamp, ...]) -> tuple[Stamp, ...]:
+    """Both, each stamp once."""
+    return tuple(dict.fromkeys(first + second))

@@ -1,0 +1,139 @@
+"""One answer, read while it passes: its topics, for labels at the end, and what guards look for."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import pairwise
+
+from labeler.policy.guard import Rule
+from labeler.policy.patterns import well_formed
+from labeler.policy.topics.fold import fold
+from labeler.policy.topics.scan import Found, Scanner
+from labeler.values import Because, Guarded, Stamp
+
+_ENDS = re.compile(r"[。！？!?；;\n]|\.(?=\s)")
+_BLOCK = 4096
+"""Characters that are read in one go where nothing may be stopped."""
+_LONGEST = 1000
+"""Characters of a sentence; what goes on without an end is cut here, so that the wait is bounded."""
+_SHOWN = 200
+_KEPT = 1 << 20
+"""Characters of an answer that are kept for a review."""
+
+Extend = Callable[[Found], tuple[tuple[Stamp, ...], tuple[Because, ...]]]
+
+
+class AnswerReader:
+    """Reads one answer under the guards of its policies. What it says does not depend on how the text
+    was cut."""
+
+    def __init__(
+        self,
+        rules: Sequence[Rule],
+        scanner: Scanner | None,
+        extend: Extend,
+        languages: Sequence[str],
+        number: str = "",
+    ) -> None:
+        """`number` is the response's content number, which a guard's words may name."""
+        self._rules = list(rules)
+        self._scanner, self._extend = scanner, extend
+        self._languages, self._number = languages, number
+        self.stops = any(rule.stops for rule in rules)
+        self._waits = any(rule.waits for rule in rules)
+        self._block = 0 if self.stops else _BLOCK
+        self._pieces: list[str] = []
+        self._size = 0
+        self._passage: deque[str] = deque(maxlen=max((rule.within for rule in rules), default=1))
+        self._kept: list[str] | None = [] if any(rule.action == "hold" for rule in rules) else None
+        self._room = _KEPT
+        self._stamps: tuple[Stamp, ...] = ()
+        self.because: tuple[Because, ...] = ()
+        self.guarded: tuple[Guarded, ...] = ()
+
+    @property
+    def waiting(self) -> bool:
+        return self._waits and bool(self._pieces)
+
+    @property
+    def more(self) -> tuple[Stamp, ...]:
+        said = tuple(
+            Stamp("disclaimer", one.words, "end", one.policy)
+            for one in self.guarded
+            if one.action == "disclaim"
+        )
+        return self._stamps + said
+
+    def feed(self, text: str) -> Guarded | None:
+        if self._scanner is not None:
+            self._scanner.feed(text)
+        if not self._rules:
+            return None
+        if self._kept is not None and self._room > 0:
+            self._kept.append(text[: self._room])
+            self._room -= len(text)
+        self._pieces.append(text)
+        self._size += len(text)
+        return self._look(final=False) if self._size > self._block else None
+
+    def end(self) -> Guarded | None:
+        stopped = self._look(final=True) if self._rules else None
+        if self._scanner is not None:
+            self._stamps, self.because = self._extend(self._scanner.end())
+            self._scanner = None
+        return stopped
+
+    def _look(self, *, final: bool) -> Guarded | None:
+        """Read the sentences that are complete."""
+        text = "".join(self._pieces)
+        ends = list(_ends(text, final=final))
+        cut = ends[-1] if ends else 0
+        self._pieces, self._size = ([text[cut:]], len(text) - cut) if cut < len(text) else ([], 0)
+        return self._read(text[:cut], ends) if cut else None
+
+    def _read(self, text: str, ends: list[int]) -> Guarded | None:
+        """Look at whole sentences, all at once first: most texts hold none of what a rule looks for."""
+        around = fold(well_formed(" ".join([*self._passage, text])))
+        rules = [rule for rule in self._rules if all(test(around) is not None for test in rule.tests)]
+        for start, end in pairwise([0, *ends]):
+            sentence = text[start:end].strip()
+            if not any(map(str.isalnum, sentence)):
+                continue
+            self._passage.append(sentence)
+            for rule in rules:
+                stopped = self._apply(rule) if rule in self._rules else None
+                if stopped is not None:
+                    return stopped
+        return None
+
+    def _apply(self, rule: Rule) -> Guarded | None:
+        recent = list(self._passage)[-rule.within :]
+        passage = fold(well_formed(" ".join(recent)))
+        if rule.found_in(passage) is None:
+            return None
+        self._rules.remove(rule)
+        words = rule.said(self._languages).replace("{number}", self._number)
+        text = "".join(self._kept or ()) if rule.action == "hold" else ""
+        guarded = Guarded(rule.policy, rule.guard, rule.action, words, " ".join(recent)[-_SHOWN:], text)
+        self.guarded += (guarded,)
+        return guarded if rule.stops else None
+
+
+def _ends(text: str, *, final: bool) -> Iterator[int]:
+    """Where the sentences of a text end; what goes on for too long counts as several."""
+    start = 0
+    for end in [*(match.end() for match in _ENDS.finditer(text)), len(text)]:
+        while end - start > _LONGEST:
+            start += _LONGEST
+            yield start
+        if end > start and (end < len(text) or final or _ENDS.match(text, end - 1)):
+            start = end
+            yield end
+
+
+def rules_of(scenarios: Iterable[str], rules: Sequence[Rule]) -> tuple[Rule, ...]:
+    """The rules of the policies that apply."""
+    names = set(scenarios)
+    return tuple(rule for rule in rules if rule.policy in names)
