@@ -21,6 +21,8 @@ class About(TypedDict, total=False):
     headers: Mapping[str, str]
     tenant: str
     """Whose content it is: the name that a policy's `tenant:` is about."""
+    due: Sequence[str]
+    """Ids of policies whose reminder is due: a program counts the time of its own sessions."""
     language: str
     """Of the labels, as `en`; default: the question's."""
     human: bool
@@ -50,5 +52,6 @@ def exchange_of(about: About, number: str, read: Request | None = None) -> Excha
         number=number,
         language=about.get("language", ""),
         fields=read.fields if read else {},
+        due=tuple(about.get("due", ())),
         tenants=(about["tenant"],) if about.get("tenant") else (),
     )

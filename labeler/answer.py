@@ -43,7 +43,7 @@ class Answer:
         pictures; without it nobody looks for any. `reads`: who reads its text."""
         self.broken = self._over = False
         self._dialect = dialect
-        self._exchange = exchange
+        self.exchange = exchange
         self._verdict = verdict if isinstance(verdict, Verdict) else None
         self._failure = "" if isinstance(verdict, Verdict) else str(verdict)
         self._setting = setting
@@ -142,13 +142,13 @@ class Answer:
         """What was done to this response, and why; ask at its end."""
         name, stream = self._dialect.name, self._body is not None and not self._held
         verdict, body, notes = self._verdict, self._body, self._notes
-        setting, exchange = self._setting, self._exchange
+        setting, exchange = self._setting, self.exchange
         return account(*self.result(), exchange, name, setting, verdict, body, stream=stream, notes=notes)
 
     # How a response begins.
 
     def _begin(self, status: int, headers: RawHeaders) -> Step:
-        if reason := unlabelled(status, self._exchange):
+        if reason := unlabelled(status, self.exchange):
             self._reason, self._passing = reason, True
             return self._send("skipped", reason), b""
         if self._failure or self._verdict is None:
@@ -172,7 +172,7 @@ class Answer:
         verdict = self._verdict
         assert verdict is not None
         self._plan = plan(verdict, stream=kind in ("events", "text"))
-        number, limits = self._exchange.number, self._setting.limits
+        number, limits = self.exchange.number, self._setting.limits
         task = job(self._dialect, self._plan, verdict, self._mute, number, limits, self._draw, self._reads)
         if kind in ("json", "picture"):  # held to its end
             self._body = JsonBody(task) if kind == "json" else PictureBody(task)
@@ -293,7 +293,7 @@ class Answer:
     ) -> Start:
         self._sent = True
         said = self._plan
-        start, exchange, verdict = self._start, self._exchange, self._verdict
+        start, exchange, verdict = self._start, self.exchange, self._verdict
         return announced(
             start, exchange, verdict, self._setting, state, reason, said, changed=changed, length=length
         )

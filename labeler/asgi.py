@@ -40,7 +40,7 @@ class LabelMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            await self.app(scope, receive, send)
+            await self._other(scope, receive, send)
             return
         path, method = scope["path"], scope["method"]
         claim = self.labeler.claim(path, method)
@@ -53,6 +53,13 @@ class LabelMiddleware:
             await _refuse(send, f"no dialect claims {path} (unclaimed: block)")
             return
         await self.app(scope, receive, send)
+
+    async def _other(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            if scope["type"] == "lifespan":
+                await self.labeler.reminders.close()
 
     def _unclaimed(self, path: str) -> bool:
         """Count and warn; whether the response is withheld."""
@@ -140,8 +147,12 @@ class Responder:
         except PolicyError as error:
             wrong = error
         exchange = self._incoming.exchange(wished)
+        request = self._incoming.request
+        if self._labeler.reminders.wanted:
+            exchange, notes = await self._labeler.reminders(exchange, wished.session)
+            request = request._replace(notes=(*request.notes, *notes))
         self._answer = self._labeler.open(
-            dialect, exchange, self._incoming.request, wrong=wrong, assume_visible=self._claim.assume_visible
+            dialect, exchange, request, wrong=wrong, assume_visible=self._claim.assume_visible
         )
         start, data = self._answer.begin(message["status"], list(message.get("headers", ())))
         await self._out(self._answer, start, data, more=True)
@@ -230,7 +241,8 @@ class Responder:
             log.debug("the client left before the end of a response that broke off", exc_info=True)
         except BlockedError:
             self._broken = True
-        self._end()
+        finally:
+            self._end()
         if self._broken and answer is not None and not raised:
             raise BlockedError(answer.result()[1])
 

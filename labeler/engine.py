@@ -27,13 +27,16 @@ from labeler.claims import Claim, Claims
 from labeler.config import Service, load
 from labeler.dialects import DIALECTS, Dialect
 from labeler.errors import BlockedError, LabelerError, PolicyError
+from labeler.filing import filed
 from labeler.images import ImageCall, Source, studio
 from labeler.number import content_number
 from labeler.observed import ObservedAnswer
 from labeler.picture import Drawing, Only
 from labeler.policy import decide, reading
+from labeler.reminders import Reminders
 from labeler.request import Request, read_request
 from labeler.response import Setting
+from labeler.telling import Telling
 from labeler.tenants import Tenants
 from labeler.texts import TextCall
 from labeler.values import Exchange, Outcome, Verdict
@@ -63,12 +66,15 @@ class Labeler:
             limits=Limits(service.limits.response, service.limits.record, service.limits.answer),
             labeler_header=service.headers.labeler,
             ai_disclosure=service.headers.ai_disclosure,
+            filing=filed(service) if service.headers.filing else None,
             observe=service.mode == "observe",
             provider=service.provider.name if service.provider else "",
         )
         self._marks = (service.policies.marks.starts, service.policies.marks.ends)
         self._claims = Claims(service)
         self.tenants = Tenants(service)
+        self.reminders = Reminders(service)
+        self._telling = Telling(service)
         self.studio = studio(service)
         self._counts: Counter[str] = Counter()
         self._lock = threading.Lock()
@@ -222,8 +228,8 @@ class Labeler:
 
     def end(self, answer: Answer) -> None:
         """Count the answer's outcome, and hand it to the hook if there is one."""
-        if self._on_outcome is not None:
-            self.record(answer.outcome())
+        if self._on_outcome is not None or self._telling.wanted:
+            self._telling(answer.exchange, self.record(answer.outcome()))
         else:
             self._count(*answer.result())
 
@@ -236,6 +242,10 @@ class Labeler:
             except Exception:
                 log.exception("the on_outcome hook failed")
         return outcome
+
+    def close(self) -> None:
+        """Let notices to webhooks leave that still wait, for some seconds; at a program's end."""
+        self._telling.close()
 
     def _count(self, state: str, reason: str) -> None:
         name = f"{state}: {reason.partition(':')[0]}" if reason else state

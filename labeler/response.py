@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple, Self
@@ -33,13 +33,14 @@ class Start(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Setting:
     """What holds for every response of a service: limits in bytes, which headers are added,
-    whether it only observes, and the provider's name."""
+    whether it only observes, the provider's name, and what tells the filing of a model."""
 
     limits: Limits = field(default_factory=Limits)
     labeler_header: bool = True
     ai_disclosure: bool = True
     observe: bool = False
     provider: str = ""
+    filing: Callable[[str], bytes | None] | None = None
 
 
 def unlabelled(status: int, exchange: Exchange) -> str:
@@ -198,6 +199,8 @@ def announced(
     generated = 200 <= start.status < 300 and reason not in NOT_GENERATED
     if setting.ai_disclosure and generated and verdict and verdict.stamps:
         added.append((b"ai-disclosure", disclosure(exchange.model, setting.provider)))
+    if setting.filing is not None and generated and (filed := setting.filing(exchange.model)):
+        added.append((b"labeler-filing", filed))
     cors = "origin" in exchange.headers
     return Start(start.status, relabelled(start.headers, added, changed=changed, length=length, cors=cors))
 

@@ -26,7 +26,7 @@ LEVELS: tuple[set[str], ...] = (
     {"labels", "dialects", "pixels"},
     {"body", "policy"},
     {"config", "inspection", "picture"},
-    {"headers", "request", "claims", "tenants"},
+    {"headers", "request", "claims", "filing", "reminders", "telling", "tenants"},
     {"response", "about"},
     {"answer", "images"},
     {"texts", "observed"},
@@ -49,7 +49,7 @@ KNOWS = {
     "uvicorn": {"gateway", "cli"},
     "openai": {"cli"},
     "redis": {"sessions"},
-    "asyncio": {"engine", "asgi", "incoming", "sessions", "workers", "gateway", "cli"},
+    "asyncio": {"engine", "reminders", "asgi", "incoming", "sessions", "workers", "gateway", "cli"},
 }
 """Which parts may import a library; the core is sans-IO and knows neither sockets nor event loops."""
 

@@ -27,7 +27,7 @@ def load(path: str | os.PathLike[str] | None = None, *, environ: Mapping[str, st
     `environ` (the process's own by default) may override single values: `LABELER__MODE=observe`.
     Raises PolicyError with every problem of labeler.yaml, its policies and the environment.
     """
-    document = _overridden(_main_document(path), os.environ if environ is None else environ)
+    document = _with_default(_overridden(_main_document(path), os.environ if environ is None else environ))
     topics, problems = _topics(document, Path(path) if path else Path())
     documents, found = _policy_documents(document, Path(path) if path else Path())
     problems += found
@@ -77,9 +77,13 @@ def _topics(document: Document, main: Path) -> tuple[Topics, list[Problem]]:
 def _policy_documents(document: Document, main: Path) -> tuple[list[Document], list[Problem]]:
     """The files of the policies in use, in order, each once; paths are relative to `main`'s folder."""
     entries = document.data.get("policies")
+    abroad = {one.file: one for one in _jurisdictions(document)}
     if not isinstance(entries, list):
-        return [_read_shipped(file) for file in sorted(shipped().glob("*.yaml"))], []
-    documents: dict[str, Document] = {}
+        files = [
+            file for file in sorted(shipped().glob("*.yaml")) if _home(document) or file.stem != "general"
+        ]
+        return [*abroad.values(), *map(_read_shipped, files)], []
+    documents: dict[str, Document] = abroad
     problems: list[Problem] = []
     for index, entry in enumerate(entries):
         found = list(_entry(entry, main)) if isinstance(entry, str) else []
@@ -92,7 +96,11 @@ def _policy_documents(document: Document, main: Path) -> tuple[list[Document], l
 def _entry(entry: str, main: Path) -> Iterator[Document]:
     """What one line of `policies:` stands for: a shipped policy's id, a file, or a folder."""
     path = main.parent / entry
-    if not _is_path(entry):
+    if entry == "strict":
+        strict = {file.name: file for file in (shipped() / "strict").glob("*.yaml")}
+        files = {file.name: file for file in shipped().glob("*.yaml")} | strict
+        yield from (_read_shipped(files[name]) for name in sorted(files))
+    elif not _is_path(entry):
         file = shipped() / f"{entry}.yaml"
         yield from [_read_shipped(file)] if file.is_file() else []
     elif path.is_dir():
@@ -116,7 +124,28 @@ def _nothing(entry: str) -> tuple[str, str]:
 
 
 def _read_shipped(file: Path) -> Document:
-    return read(file, f"policies/{file.name}")
+    return read(file, f"policies/{file.relative_to(shipped()).as_posix()}")
+
+
+def _jurisdictions(document: Document) -> Iterator[Document]:
+    """The base policies of the jurisdictions besides `cn` under which the service owes labels."""
+    named = document.data.get("jurisdictions")
+    for name in named if isinstance(named, list) else ():
+        file = shipped() / "jurisdiction" / f"{name}.yaml"
+        if file.is_file():
+            yield _read_shipped(file)
+
+
+def _home(document: Document) -> bool:
+    named = document.data.get("jurisdictions")
+    return not isinstance(named, list) or "cn" in named
+
+
+def _with_default(document: Document) -> Document:
+    """Without `cn` the default policy is the first jurisdiction's, unless the file says otherwise."""
+    if _home(document) or "default" in document.data or not document.data["jurisdictions"]:
+        return document
+    return document.override(("default",), str(document.data["jurisdictions"][0]), "jurisdictions")
 
 
 def _settings(file: ServiceFile | None, document: Document) -> Settings:
@@ -126,7 +155,13 @@ def _settings(file: ServiceFile | None, document: Document) -> Settings:
     models = tuple((rule.name, rule.scenarios) for rule in file.models)
     detection = file.detection
     return Settings(
-        file.default, file.language, detection.messages, models, detection.decay, detection.answer
+        file.default,
+        file.language,
+        detection.messages,
+        models,
+        detection.decay,
+        detection.answer,
+        file.jurisdictions,
     )
 
 
@@ -174,5 +209,8 @@ def _service(file: ServiceFile, policies: PolicySet, seal: Seal) -> Service:
         pictures=file.pictures,
         routes=file.routes,
         tenants=file.tenants,
+        sessions=file.sessions,
+        notices=file.notices,
+        filing=file.filing,
         gateway=file.gateway,
     )

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 
+from labeler.config.people import Filing, Notices, Sessions
 from labeler.config.pictures import Pictures
 from labeler.config.provider import Provider
 from labeler.config.units import Seconds, Size
@@ -51,6 +52,7 @@ def _url(url: str) -> str:
     return url
 
 
+Jurisdiction = Literal["cn", "eu", "us-ca", "kr", "in"]
 Scenario = Annotated[str, AfterValidator(_known)]
 
 
@@ -100,9 +102,9 @@ class Detection(Model):
     """How many of the user's last messages count."""
     decay: float = Field(default=0.6, ge=0, le=1)
     """What a message counts beside the one after it."""
-    answer: int = Field(default=8192, ge=0, le=2**20)
-    """Characters at each end of an answer that are searched for what policies ask with `answer:`;
-    0 searches none."""
+    answer: int = Field(default=2730, ge=0, le=2**20)
+    """Characters at each end of an answer that are searched for what policies ask with `answer:` (the
+    default is 8 KiB of Chinese); 0 searches none."""
     topics: dict[Id, House] = Field(default_factory=dict)
     """Terms of one's own, and topics of one's own, by the topic's id."""
 
@@ -113,6 +115,8 @@ class Headers(Model):
     labeler: bool = True
     ai_disclosure: bool = True
     """`AI-Disclosure`, after a draft that has expired."""
+    filing: bool = True
+    """`Labeler-Filing`, where `filing:` covers the request's model."""
 
 
 class Limits(Model):
@@ -152,6 +156,9 @@ class ServiceFile(Model):
     provider: Provider | None = None
     policies: Annotated[tuple[Name, ...], Field(min_length=1)] | None = None
     """Ids of shipped policies, paths of policy files, or folders of them; default: all that are shipped."""
+    jurisdictions: Annotated[tuple[Jurisdiction, ...], Field(min_length=1)] = ("cn",)
+    """Under whose rules the service owes labels; one answer may owe them under several. Explicit labels
+    of policies under others are not said. Without `cn` the first one's base policy is the default."""
     default: Scenario = Field(default="general", validate_default=True)
     """The policy that applies to every request."""
     language: str = Field(default="zh", pattern="^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")
@@ -167,6 +174,9 @@ class ServiceFile(Model):
     models: tuple[ModelRule, ...] = ()
     routes: tuple[RouteRule, ...] = ()
     tenants: tuple[Tenant, ...] = ()
+    sessions: Sessions = Sessions()
+    notices: Notices = Notices()
+    filing: tuple[Filing, ...] = ()
     gateway: Gateway = Gateway()
 
     @model_validator(mode="before")

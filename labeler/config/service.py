@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Literal
 
 from labeler.config.model import Gateway, Headers, Limits, ModelRule, RouteRule, Tenant
+from labeler.config.people import Filing, Notices, Sessions
 from labeler.config.pictures import Pictures
 from labeler.config.provider import Provider
 from labeler.labels.security import Empty, Seal
@@ -50,6 +51,9 @@ class Service:
     pictures: Pictures = field(default_factory=Pictures)
     routes: tuple[RouteRule, ...] = ()
     tenants: tuple[Tenant, ...] = ()
+    sessions: Sessions = field(default_factory=Sessions)
+    notices: Notices = field(default_factory=Notices)
+    filing: tuple[Filing, ...] = ()
     gateway: Gateway = field(default_factory=Gateway)
     _router: Router = field(init=False, repr=False)
 

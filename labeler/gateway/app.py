@@ -9,12 +9,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from labeler import Labeler, LabelMiddleware, PolicyError, Problem, __version__
 from labeler.config import Upstream
+from labeler.filing import disclosure
 from labeler.gateway.pictures import PictureEndpoint, only_read
 from labeler.gateway.proxy import Proxy
 from labeler.links import PATH
 from labeler.policy.document import Document, validate
 
 log = logging.getLogger("labeler")
+DISCLOSURE = "/.well-known/aigc-disclosure"
 OWN = "/_labeler"
 """What the paths of the gateway's own endpoints begin with; none of them is ever forwarded."""
 
@@ -39,10 +41,13 @@ def gateway(labeler: Labeler, upstream: str | None = None) -> ASGIApp:
             "no provider is configured: pictures get the visible label, but no AIGC record "
             "(GB 45438-2025, ch. 6); give `provider.credit_code` or `provider.code` in labeler.yaml"
         )
+    told = disclosure(labeler.service)
     health = {"status": "ok", "version": __version__, "revision": labeler.service.policies.revision}
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and f"{scope['path']}/".startswith(f"{OWN}/"):
+        if scope["type"] == "http" and scope["path"] == DISCLOSURE:
+            await (only_read(scope) or JSONResponse(told))(scope, receive, send)
+        elif scope["type"] == "http" and f"{scope['path']}/".startswith(f"{OWN}/"):
             own = pictures if scope["path"].startswith(PATH) else _own(scope, health)
             await own(scope, receive, send)
         else:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
+from labeler.labels.wording import missing_elements
 from labeler.policy.model import Policy
 from labeler.policy.picture import picture_rule
 from labeler.policy.words import ANY
@@ -19,15 +20,24 @@ class _Label(NamedTuple):
     words: Mapping[str, str]
     place: Place
     explicit: bool
+    jurisdiction: str
 
 
-def assemble(policies: Sequence[Policy], language: str, default: str, revision: str) -> Verdict:
+def assemble(
+    policies: Sequence[Policy],
+    language: str,
+    default: str,
+    revision: str,
+    jurisdictions: Collection[str] = ("cn",),
+) -> Verdict:
     """The verdict, still without its reasons, for policies that apply together, in this order.
 
     `language` is the question's, `default` the service's; the first of them in which some label has
-    words is the verdict's. Kana and hangul fall back to Chinese in between.
+    words is the verdict's. Kana and hangul fall back to Chinese in between. Explicit labels are said for
+    `jurisdictions` alone; of a further one only where no marker before it satisfies its rule too.
     """
     labels = [*_markers(policies), *_disclaimers(policies), *_handoffs(policies)]
+    labels = [one for one in labels if not one.explicit or one.jurisdiction in jurisdictions]
     spoken = {one for label in labels for one in label.words}
     between = ("zh",) if language in ("ja", "ko") else ()
     chosen = next((one for one in (language, *between, default) if one in spoken), default)
@@ -35,7 +45,7 @@ def assemble(policies: Sequence[Policy], language: str, default: str, revision: 
     on_failure: OnFailure = "block" if blocks else "pass"
     return Verdict(
         scenarios=tuple(one.id for one in policies),
-        stamps=_unite(_stamp(label, chosen, default) for label in labels),
+        stamps=_unite(_owed((label, _stamp(label, chosen, default)) for label in labels)),
         because=(),
         revision=revision,
         language=chosen,
@@ -52,7 +62,9 @@ def assemble(policies: Sequence[Policy], language: str, default: str, revision: 
 def _markers(policies: Iterable[Policy]) -> Iterator[_Label]:
     for policy in policies:
         if policy.marker is not None:
-            yield _Label(policy.id, "marker", policy.marker.words, policy.marker.place, True)
+            yield _Label(
+                policy.id, "marker", policy.marker.words, policy.marker.place, True, policy.jurisdiction
+            )
 
 
 def _disclaimers(policies: Sequence[Policy]) -> Iterator[_Label]:
@@ -63,13 +75,36 @@ def _disclaimers(policies: Sequence[Policy]) -> Iterator[_Label]:
         said = [one for one in policy.disclaimers if alone or one.when == "always"]
         speakers |= {policy.id} if said else set()
         for one in said:
-            yield _Label(policy.id, "disclaimer", one.words, one.place, one.explicit)
+            yield _Label(policy.id, "disclaimer", one.words, one.place, one.explicit, policy.jurisdiction)
 
 
 def _handoffs(policies: Iterable[Policy]) -> Iterator[_Label]:
     for policy in policies:
         if policy.handoff is not None:
-            yield _Label(policy.id, "disclaimer", policy.handoff.words, policy.handoff.place, False)
+            said = policy.handoff
+            yield _Label(policy.id, "disclaimer", said.words, said.place, False, policy.jurisdiction)
+
+
+def reminder(policy: Policy, language: str, default: str) -> Iterator[Stamp]:
+    """What a policy's users are told again, in the verdict's language."""
+    said = policy.remind
+    if said is not None:
+        label = _Label(policy.id, "disclaimer", said.words, said.place, False, policy.jurisdiction)
+        yield _stamp(label, language, default)
+
+
+def _owed(said: Iterable[tuple[_Label, Stamp]]) -> Iterator[Stamp]:
+    """All but the markers of a further jurisdiction whose rule an earlier marker satisfies as well."""
+    before: list[tuple[str, Stamp]] = []
+    for label, stamp in said:
+        if stamp.kind == "marker":
+            if any(
+                where != label.jurisdiction and not missing_elements(one.words, label.jurisdiction)
+                for where, one in before
+            ):
+                continue
+            before.append((label.jurisdiction, stamp))
+        yield stamp
 
 
 def _stamp(label: _Label, language: str, default: str) -> Stamp:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from labeler.errors import PolicyError, Problem
-from labeler.policy.assemble import assemble
+from labeler.policy.assemble import assemble, reminder
 from labeler.policy.condition import Answer
 from labeler.policy.document import Document
 from labeler.policy.guard import Rule, compiled
@@ -18,7 +18,7 @@ from labeler.policy.model import Disclaimer, Marker, Policy
 from labeler.policy.patterns import name_glob
 from labeler.policy.topics import Engine, Topics, all_lexicons
 from labeler.policy.topics.scan import Found, Scanner, word_list
-from labeler.values import Because, Exchange, Verdict
+from labeler.values import Because, Exchange, Stamp, Verdict
 
 _KEPT = 1024  # assembled verdicts; far more than there are combinations in use
 
@@ -35,7 +35,8 @@ class Marks:
 class Settings:
     """What a service adds to its policies: the default policy's id, the language where a question
     has none, how many of the user's last messages count, and the operator's word on models: a glob
-    over the name, and the scenarios that a request for such a model always falls under.
+    over the name, and the scenarios that a request for such a model always falls under. Explicit labels
+    are said under its `jurisdictions` alone.
 
     A message before the last one counts `decay` times what the one after it counts. `answer` is how
     many characters at each end of an answer are searched (8 KiB of Chinese), 0 for none.
@@ -47,6 +48,7 @@ class Settings:
     models: tuple[tuple[str, tuple[str, ...]], ...] = ()
     decay: float = 0.6
     answer: int = 2730
+    jurisdictions: tuple[str, ...] = ("cn",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,11 @@ class PolicySet:
         return tuple(self._policies.values())
 
     @property
+    def reminding(self) -> Mapping[str, float]:
+        """The policies that want users to be reminded, and after how many seconds of continuous use."""
+        return {one.id: one.remind.every for one in self.policies if one.remind is not None}
+
+    @property
     def constant(self) -> frozenset[str]:
         """The ids of the policies that apply to every request: the default, and `match: always`."""
         always = {one.id for one in self.policies if one.match.always}
@@ -143,7 +150,7 @@ def decide(policies: PolicySet, exchange: Exchange) -> Verdict:
     base = assembled(policies, scenarios, language)
     return Verdict(
         base.scenarios,
-        base.stamps,
+        (*base.stamps, *_due(policies, exchange, base)) if exchange.due else base.stamps,
         because,
         base.revision,
         base.language,
@@ -152,6 +159,13 @@ def decide(policies: PolicySet, exchange: Exchange) -> Verdict:
         base.end_only_streams,
         base.picture,
     )
+
+
+def _due(policies: PolicySet, exchange: Exchange, base: Verdict) -> Iterable[Stamp]:
+    """The reminders that are due, of the policies that apply."""
+    for name in base.scenarios:
+        if name in exchange.due:
+            yield from reminder(policies._policies[name], base.language, policies.settings.language)
 
 
 def reasons(policies: PolicySet, exchange: Exchange) -> tuple[Because, ...]:
@@ -224,14 +238,16 @@ def assembled(policies: PolicySet, scenarios: tuple[str, ...], language: str) ->
     verdict = policies._assembled.get(key)
     if verdict is None:
         chosen = [policies._policies[name] for name in scenarios]
-        verdict = assemble(chosen, language, policies.settings.language, policies.revision)
+        verdict = assemble(
+            chosen, language, policies.settings.language, policies.revision, policies.settings.jurisdictions
+        )
         if len(policies._assembled) < _KEPT:
             policies._assembled[key] = verdict
     return verdict
 
 
 def _match(source: Source) -> tuple[str, Match]:
-    path = f"{source.document.file}: match"
+    path = f"{source.document.problem(('match',), '').file}: match"  # it may be inherited
     return source.policy.id, compile_match(source.policy.match, path)
 
 

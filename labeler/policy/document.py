@@ -25,7 +25,8 @@ _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 class Document:
     """One configuration file: its data, where each key and value stands, and what was wrong so far.
 
-    `sound` is false where the text is no YAML mapping; `data` is empty then.
+    `sound` is false where the text is no YAML mapping; `data` is empty then. `base` is the document of
+    which some of the data is inherited.
     """
 
     file: str
@@ -35,16 +36,32 @@ class Document:
     problems: tuple[Problem, ...] = ()
     sound: bool = True
     origins: Mapping[FieldPath, str] = field(default_factory=dict)
+    base: Document | None = None
 
     def problem(self, path: FieldPath, message: str, hint: str = "", *, at: At = "value") -> Problem:
         """What is wrong at `path`, placed at the nearest part of it that the file really has."""
         for end in range(len(path), 0, -1):
             if origin := self.origins.get(path[:end]):
                 return Problem(origin, 0, 0, spell(path), message, hint)
+        if self.base is not None and self.base.depth(path) > self.depth(path):
+            return self.base.problem(path, message, hint, at=at)
         marks = self.keys if at == "key" else self.values
         known = next((path[:end] for end in range(len(path), -1, -1) if path[:end] in self.values), ())
         line, column = marks.get(path) or self.values.get(known, (1, 1))
         return Problem(self.file, line, column, spell(path), message, hint)
+
+    def depth(self, path: FieldPath) -> int:
+        """How much of a path the file itself has."""
+        return next((end for end in range(len(path), 0, -1) if path[:end] in self.values), 0)
+
+    def with_problem(self, path: FieldPath, message: str, hint: str) -> Document:
+        """The same document with one more thing that is wrong with it."""
+        return replace(self, problems=(*self.problems, self.problem(path, message, hint)))
+
+    def over(self, data: Mapping[str, Any], base: Document) -> Document:
+        """The same document with data that it partly inherits from `base`."""
+        problems = (*base.problems, *self.problems)
+        return replace(self, data=data, base=base, problems=problems, sound=self.sound and base.sound)
 
     def override(self, path: FieldPath, value: str, origin: str) -> Document:
         """The same document with one value replaced by one that stands elsewhere, at `origin`."""

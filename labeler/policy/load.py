@@ -8,6 +8,7 @@ from pathlib import Path
 from labeler.errors import Problem
 from labeler.policy.decide import PolicySet, Source, reasons
 from labeler.policy.document import Document, parse, validate
+from labeler.policy.inherit import inherited
 from labeler.policy.model import Example, Policy
 from labeler.policy.picture import looks
 from labeler.policy.topics import Topics
@@ -38,7 +39,7 @@ def validate_policies(documents: Iterable[Document], topics: Topics) -> tuple[li
     sources: list[Source] = []
     problems: list[Problem] = []
     first: dict[str, Document] = {}
-    for document in documents:
+    for document in map(_whole, documents):
         context = {
             "topics": topics,
             "jurisdiction": document.data.get("jurisdiction", "cn"),
@@ -55,6 +56,19 @@ def validate_policies(documents: Iterable[Document], topics: Topics) -> tuple[li
             sources.append(Source(policy, document))
             problems += _undrawable(policy, document)
     return sources, problems
+
+
+def _whole(document: Document) -> Document:
+    return inherited(document, _extended) if "extends" in document.data else document
+
+
+def _extended(name: str, document: Document) -> Document | None:
+    """The policy that `extends: name` stands for in a document."""
+    beside = Path(document.file).parent / name
+    if name.endswith((".yaml", ".yml")):
+        return read(beside, str(beside)) if beside.is_file() else None
+    file = shipped() / f"{name}.yaml"
+    return read(file, f"policies/{file.name}") if file.is_file() else None
 
 
 def _undrawable(policy: Policy, document: Document) -> Iterator[Problem]:

@@ -44,7 +44,7 @@ class VisibleLabel(Model):
     words: Words | None = None
     """Per language, or one text for all; each carries the elements that the jurisdiction asks for.
     At most 60 characters. Several policies' words are drawn one below the other; those of the default
-    policy only where no other one has any."""
+    policy only where no other one of its jurisdiction has any."""
     position: Position = "bottom-right"
     """A top position is the fast one for PNG: all below the label is copied as it is."""
     size: float = Field(default=_LOOK.size, ge=0.05, le=0.25)
@@ -124,7 +124,9 @@ def _look(pictures: Sequence[tuple[Picture, str, bool]], languages: Sequence[str
     lines = [
         _line(one, where, languages) for one, where, default in pictures if one.label.words and not default
     ]
-    lines = lines or [_line(one, where, languages) for one, where, _ in pictures[:1]]
+    first, home, default = pictures[0]
+    if not lines or (default and home not in {where for one, where, _ in pictures[1:] if one.label.words}):
+        lines = [_line(first, home, languages), *lines]
     return Look(words="\n".join(dict.fromkeys(lines)), **{**style, "size": max(sizes)})
 
 

@@ -1,0 +1,81 @@
+"""Who is to be reminded that they talk to a machine, and when (拟人化互动服务管理暂行办法, Art. 18)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from http.cookies import CookieError, SimpleCookie
+
+from labeler.config import Service
+from labeler.errors import PolicyError
+from labeler.policy import decide
+from labeler.sessions import Sessions, sessions
+from labeler.values import Exchange
+
+NO_SESSION = "sessions: the request names none"
+
+
+class Reminders:
+    """The sessions of one service. What is not known is given rather than missed."""
+
+    def __init__(self, service: Service) -> None:
+        said = service.sessions
+        self._policies, self._named = service.policies, said
+        self._every = service.policies.reminding
+        self._store: Sessions | None = sessions(said.store, said.idle) if self._every else None
+
+    @property
+    def wanted(self) -> bool:
+        """Whether any policy in use reminds."""
+        return self._store is not None
+
+    async def __call__(self, exchange: Exchange, session: str = "") -> tuple[Exchange, tuple[str, ...]]:
+        """The exchange with the reminders that are due, and notes. `session` is the app's word."""
+        if self._store is None or exchange.human:
+            return exchange, ()
+        try:
+            scenarios = decide(self._policies, exchange).scenarios
+        except PolicyError:
+            return exchange, ()  # blocked a moment later
+        names = [name for name in scenarios if name in self._every]
+        session = session or (self._session(exchange) if names else "")
+        if not names or not session:
+            return replace(exchange, due=tuple(names)), (NO_SESSION,) if names else ()
+        due, notes = [], dict[str, None]()
+        now = time.time()
+        for name in names:
+            told = await self._store.touch(f"{name}\n{session}", self._every[name], now)
+            due += [name] if told.reminder else []
+            notes |= {told.note: None} if told.note else {}
+        return replace(exchange, due=tuple(due)), tuple(notes)
+
+    async def close(self) -> None:
+        """Let the store go; call it in each event loop that has used it."""
+        if self._store is not None:
+            await self._store.close()
+
+    def _session(self, exchange: Exchange) -> str:
+        """What names the session, by tenant: two customers may number theirs alike."""
+        said = self._named
+        if said.header:
+            found = exchange.headers.get(said.header.lower(), "")
+        elif said.cookie:
+            found = _cookie(exchange.headers.get("cookie", ""), said.cookie)
+        else:
+            found = _member(exchange.fields, said.field) if said.field else ""
+        return "\n".join((*exchange.tenants, found)) if found else ""
+
+
+def _cookie(header: str, name: str) -> str:
+    try:
+        morsel = SimpleCookie(header).get(name)
+    except CookieError:
+        return ""
+    return morsel.value if morsel is not None else ""
+
+
+def _member(data: object, path: str) -> str:
+    for name in path.split("."):
+        data = data.get(name) if isinstance(data, Mapping) else None
+    return str(data) if isinstance(data, str | int) else ""
