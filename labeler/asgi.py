@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -60,6 +61,7 @@ class LabelMiddleware:
         finally:
             if scope["type"] == "lifespan":
                 await self.labeler.reminders.close()
+                await asyncio.to_thread(self.labeler.close)
 
     def _unclaimed(self, path: str) -> bool:
         """Count and warn; whether the response is withheld."""

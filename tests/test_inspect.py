@@ -17,6 +17,7 @@ from labeler.errors import ContentError
 from labeler.inspection import inspect
 from labeler.labels.record import first_record
 from labeler.media import container, xmp
+from tests.bmff_files import heic, sequence
 from tests.test_provider_code import CREDIT
 
 CODE = f"0011{CREDIT}10001"
@@ -144,6 +145,7 @@ def test_a_record_is_found_in_every_carrier(data: bytes, carrier: str) -> None:
         (picture("WEBP"), "webp"),
         (picture("WEBP", lossless=True), "webp"),
         (picture("TIFF"), "tiff"),
+        (picture("AVIF"), "avif"),
     ],
 )
 def test_every_format_is_inspected(data: bytes, name: str) -> None:
@@ -160,6 +162,19 @@ def test_every_format_is_inspected(data: bytes, name: str) -> None:
     full = inspect(with_record(data, visible="AI生成", source_type=SOURCE))
     assert (full.format, full.width, full.height) == (name, bare.width, bare.height)
     assert (full.valid, full.visible, full.source_type) == (True, "AI生成", SOURCE)
+
+
+def test_heic_is_inspected_like_the_others() -> None:
+    """Its size is that of what is shown."""
+    test_every_format_is_inspected(heic(), "heif")
+    odd = inspect(heic(size=(21, 13)))
+    assert (odd.format, odd.width, odd.height) == ("heif", 21, 13)
+
+
+def test_a_sequence_of_pictures_has_one_record() -> None:
+    """Though the file and its track both refer to it."""
+    found = inspect(with_record(sequence()))
+    assert (found.format, found.frames, found.valid, len(found.records)) == ("avif", 3, True, 1)
 
 
 def test_a_format_without_a_carrier_is_told() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from labeler.errors import ContentError
 from labeler.media.base import Container
+from labeler.media.bmff import AVIF, HEIF
 from labeler.media.bmp import BMP
 from labeler.media.gif import GIF
 from labeler.media.jpeg import JPEG
@@ -11,7 +12,7 @@ from labeler.media.png import PNG
 from labeler.media.tiff import TIFF
 from labeler.media.webp import WEBP
 
-CONTAINERS: dict[str, Container] = {box.name: box for box in (PNG, JPEG, GIF, WEBP, TIFF, BMP)}
+CONTAINERS: dict[str, Container] = {box.name: box for box in (PNG, JPEG, GIF, WEBP, TIFF, BMP, HEIF, AVIF)}
 """The formats that can be read, by name."""
 
 _MAGIC = {

@@ -133,14 +133,19 @@ class Engine:
     def _named(
         self, met: Iterable[int], tallies: Sequence[Mapping[int, _Tally]]
     ) -> dict[str, tuple[str, ...]]:
-        """The topics of the lexicons that are met, each with the words that speak for it."""
-        topics: dict[str, dict[str, None]] = {}
+        """The topics of the lexicons that are met, each with the words that speak for it, the heaviest
+        first."""
+        topics: dict[str, dict[str, float]] = {}
         for lexicon in sorted(met):
             words = topics.setdefault(self.lexicons[lexicon].id, {})
             for tally in tallies:
-                if lexicon in tally:
-                    words |= {word: None for word, weight in tally[lexicon].found.items() if weight > 0}
-        return {topic: tuple(words) for topic, words in topics.items()}
+                for word, weight in tally[lexicon].found.items() if lexicon in tally else ():
+                    if weight > 0:
+                        words[word] = max(weight, words.get(word, 0.0))
+        return {
+            topic: tuple(sorted(words, key=words.__getitem__, reverse=True))
+            for topic, words in topics.items()
+        }
 
     def _tallies(self, text: str) -> dict[int, _Tally]:
         tallies: dict[int, _Tally] = {}
