@@ -107,6 +107,9 @@ def _syntax(file: str, error: yaml.YAMLError) -> Problem:
     )
 
 
+_TEXT = "tag:yaml.org,2002:str"
+
+
 class _Reader:
     """Builds plain data out of a node tree and notes where each key and value begins."""
 
@@ -130,7 +133,15 @@ class _Reader:
         return data
 
     def _sequence(self, loader: Any, node: yaml.Node, path: FieldPath) -> list[Any]:
-        return [self.build(loader, item, (*path, index)) for index, item in enumerate(node.value)]
+        data: list[Any] = []
+        for index, item in enumerate(node.value):
+            if item.tag == _TEXT and type(item) is yaml.ScalarNode:  # nearly all of a lexicon
+                mark = item.start_mark
+                self.values[*path, index] = mark.line + 1, mark.column + 1
+                data.append(item.value)
+            else:
+                data.append(self.build(loader, item, (*path, index)))
+        return data
 
     def _mapping(self, loader: Any, node: yaml.Node, path: FieldPath) -> dict[str, Any]:
         data: dict[str, Any] = {}

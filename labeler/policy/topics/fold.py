@@ -30,6 +30,7 @@ _SIMPLE = "".join(  # the ranges of Chinese characters without the traditional o
     if ord(after) - ord(before) > 1
 )
 _OTHERS = re.compile(f"[^{_SIGNS}{_SIMPLE}]").search
+_PLAIN = re.compile(f"[{_SIMPLE}]+").fullmatch
 _SAME = {code: code for code in (*range(0x80), *range(0x4E00, 0x9FA6), *map(ord, "，。？！、：；（）“”"))}
 _TABLE = _SAME | str.maketrans(_SIMPLIFIED)  # a character that is not in the table costs three times as much
 
@@ -39,6 +40,8 @@ def fold(text: str) -> str:
     out, white space made single, and none of it beside a Chinese character."""
     if text.isascii():
         return " ".join(text.lower().split())
+    if _PLAIN(text):
+        return text
     if _OTHERS(text):
         text = _normal(text)
         if _TRADITIONAL(text):

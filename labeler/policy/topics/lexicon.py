@@ -101,15 +101,25 @@ class Lexicon(Model):
 
 def check_words(document: Document, lexicon: Lexicon) -> Iterator[Problem]:
     """Words that are empty once folded, or stand twice where they should stand once."""
-    literals = [*grouped(("groups",), lexicon.groups), *listed(("blockers",), lexicon.blockers)]
-    yield from doubles(document, literals)
+    if not _single([word for group in lexicon.groups for word in group.terms], lexicon.blockers):
+        literals = [*grouped(("groups",), lexicon.groups), *listed(("blockers",), lexicon.blockers)]
+        yield from doubles(document, literals)
     blocked = {fold_term(word) for word in lexicon.blockers}
     for name, words in lexicon.sets.items():
+        if _single(words) and blocked.isdisjoint(map(fold_term, words)):
+            continue
         placed = listed(("sets", name), words)
         yield from doubles(document, placed)
         for path, word in placed:
             if fold_term(word) in blocked:
                 yield document.problem(path, f"'{word}' is a blocker too", "keep one of the two")
+
+
+def _single(*lists: Iterable[str]) -> bool:
+    """Whether nothing is wrong with words, so that nobody needs to know their places."""
+    folded = [fold_term(word) for words in lists for word in words]
+    unique = set(folded)
+    return len(unique) == len(folded) and "" not in unique
 
 
 def grouped(path: FieldPath, groups: Iterable[Group]) -> Iterator[tuple[FieldPath, str]]:
