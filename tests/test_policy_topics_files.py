@@ -193,3 +193,35 @@ def test_a_file_of_another_topic_is_a_mistake(tmp_path: Path) -> None:
     """The name in labeler.yaml and the file's id are the same."""
     with pytest.raises(PolicyError, match="the file's id is 'cats', not 'pets'"):
         policies(tmp_path, "    pets: {file: lexicons/pets.yaml}\n", own=changed("id: pets", "id: cats"))
+
+
+@pytest.mark.parametrize(
+    ("question", "topic"),
+    [
+        ("孩子发骚怎么办", "medical"),
+        ("高血压怎么治", "medical"),
+        ("高血壓怎麼治", "medical"),
+        ("高 血 压 怎 么 治", "medical"),
+        ("ＡＬＴ偏高是什么病", "medical"),
+        ("得了抑玉症", "psychology"),
+        ("公司拖欠公资怎么申请劳动仲栽", "legal"),
+        ("i have diabetis", "medical"),
+        ("what are mortage rates today", "finance"),
+    ],
+)
+def test_other_spellings_are_told(question: str, topic: str) -> None:
+    """Traditional characters, full width, spaces between characters, and the commonest misspellings."""
+    engine = Engine.of(all_lexicons(load_topics()[0]))
+    assert topic in engine.find(question)
+
+
+@pytest.mark.parametrize(
+    ("typo", "says"), [("{发骚: 热病}", "there is no word '热病'"), ("{头痛: 发烧}", "'头痛' is a word itself")]
+)
+def test_a_misspelling_stands_for_a_word(tmp_path: Path, typo: str, says: str) -> None:
+    """Of its own lexicon, and is none itself."""
+    text = f"id: x\nversion: '1'\nthreshold: 1\ngroups: [{{weight: 1, terms: [发烧, 头痛]}}]\ntypos: {typo}\n"
+    (tmp_path / "x.yaml").write_text(text, encoding="utf-8")
+    _, found = load_topics(tmp_path)
+    assert [one.message for one in found] == [says]
+    assert found[0].line == 5

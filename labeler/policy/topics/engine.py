@@ -205,6 +205,12 @@ def _uses(sheets: Sequence[Lexicon]) -> dict[str, tuple[_Use, ...]]:
         for name, words in sheet.sets.items():
             for word in dict.fromkeys(map(fold_term, words)):
                 sets[word] = (*sets.get(word, ()), name)
+        for typo, word in sheet.typos.items():
+            wrong, right = fold_term(typo), fold_term(word)
+            if right in weights:
+                weights.setdefault(wrong, weights[right])
+            if right in sets:
+                sets.setdefault(wrong, sets[right])
         shared: dict[tuple[float | None, tuple[str, ...]], tuple[_Use]] = {}  # by all words that weigh alike
         for word in weights | sets:
             key = weights.get(word), sets.get(word, ())

@@ -76,6 +76,8 @@ class Lexicon(Model):
     """Classes of words for `pairs`; they weigh nothing alone."""
     pairs: tuple[Pair, ...] = ()
     patterns: tuple[Pattern, ...] = ()
+    typos: dict[str, str] = Field(default_factory=dict)
+    """Misspellings, each with the term or word of a set that it stands for."""
     blockers: tuple[str, ...] = ()
     """Longer words that hold a term by accident: what lies within one does not count."""
 
@@ -99,11 +101,23 @@ class Lexicon(Model):
         return self
 
 
+def spelled(lexicon: Lexicon) -> set[str]:
+    """Every term and word of the lexicon, folded."""
+    terms = [word for group in lexicon.groups for word in group.terms]
+    return {fold_term(word) for words in (terms, *lexicon.sets.values()) for word in words}
+
+
 def check_words(document: Document, lexicon: Lexicon) -> Iterator[Problem]:
     """Words that are empty once folded, or stand twice where they should stand once."""
     if not _single([word for group in lexicon.groups for word in group.terms], lexicon.blockers):
         literals = [*grouped(("groups",), lexicon.groups), *listed(("blockers",), lexicon.blockers)]
         yield from doubles(document, literals)
+    known = spelled(lexicon) if lexicon.typos else set()
+    for typo, word in lexicon.typos.items():
+        if fold_term(typo) in known:
+            yield document.problem(("typos", typo), f"'{typo}' is a word itself", "remove it", at="key")
+        elif fold_term(word) not in known:
+            yield document.problem(("typos", typo), f"there is no word '{word}'", "name one of this file's")
     blocked = {fold_term(word) for word in lexicon.blockers}
     for name, words in lexicon.sets.items():
         if _single(words) and blocked.isdisjoint(map(fold_term, words)):
