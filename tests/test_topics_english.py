@@ -156,7 +156,6 @@ INSURANCE = [
     "Does homeowners insurance cover flood damage?",
     "what is a deductible",
     "term life or whole life, which is better",
-    "how do I add my spouse to my health plan",
     "will my car insurance go up after an accident",
     "Am I eligible for Medicare at 62?",
 ]

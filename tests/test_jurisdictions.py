@@ -1,0 +1,83 @@
+"""Several jurisdictions: one answer carries the labels that it owes under each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from labeler import Labeler, PolicyError
+
+ENGLISH, CHINESE = "Why is the sky blue?", "天为什么是蓝的？"
+
+
+def service(folder: Path, jurisdictions: str, more: str = "") -> Labeler:
+    (folder / "labeler.yaml").write_text(f"jurisdictions: [{jurisdictions}]\n{more}", encoding="utf-8")
+    return Labeler.load(folder / "labeler.yaml")
+
+
+def markers(labeler: Labeler, question: str) -> list[str]:
+    verdict = labeler.text("x", question=question).outcome.verdict
+    assert verdict is not None
+    return [stamp.words for stamp in verdict.stamps if stamp.kind == "marker"]
+
+
+def test_china_alone_is_the_default(tmp_path: Path) -> None:
+    """Without a word about it nothing of other jurisdictions is said."""
+    assert markers(Labeler.load(), CHINESE) == markers(service(tmp_path, "cn"), CHINESE) == ["【AI生成】"]
+
+
+def test_a_marker_that_satisfies_two_rules_is_said_once(tmp_path: Path) -> None:
+    """The English marker under `cn` has the elements that the European Union asks for."""
+    labeler = service(tmp_path, "cn, eu")
+    assert markers(labeler, ENGLISH) == ["【AI生成】 AI-generated"]
+    chinese = markers(labeler, CHINESE)
+    assert chinese[0] == "【AI生成】"
+    assert len(chinese) == 2
+
+
+def test_an_answer_may_owe_labels_under_many(tmp_path: Path) -> None:
+    """All of them at once: every rule is satisfied by some marker of the answer."""
+    labeler = service(tmp_path, "cn, eu, us-ca, kr, in")
+    content = labeler.text("x", question=CHINESE).content
+    assert content.startswith("【AI生成】\n\n")
+    verdict = labeler.text("x", question=CHINESE).outcome.verdict
+    assert verdict is not None
+    assert {"eu", "us-ca", "kr", "in"} <= set(verdict.scenarios)
+
+
+def test_without_china_no_chinese_label_is_said(tmp_path: Path) -> None:
+    """The first jurisdiction's policy is the default; disclaimers of scenarios stay."""
+    labeler = service(tmp_path, "eu")
+    assert labeler.service.default == "eu"
+    content = labeler.text("Drink water.", question="my child has a fever").content
+    assert "【AI生成】" not in content
+    assert content.startswith("AI-generated")
+    assert "doctor" in content
+
+
+def test_pictures_carry_the_words_of_all(tmp_path: Path) -> None:
+    """Those of the default policy, and those that another jurisdiction's policy has of its own."""
+    other = """
+id: house-kr
+version: "1"
+title: t
+jurisdiction: kr
+match: {always: true}
+marker: {words: AI로 생성된 콘텐츠}
+picture: {label: {words: AI 생성}}
+examples: [{ask: x, scenarios: []}]
+"""
+    (tmp_path / "kr.yaml").write_text(other, encoding="utf-8")
+    for named, lines in (("cn, kr", ["AI生成", "AI 생성"]), ("eu", ["AI-generated"])):
+        used = "policies: [general, ./kr.yaml]\n" if "kr" in named else ""
+        verdict = service(tmp_path, named, used).text("x", question=CHINESE).outcome.verdict
+        assert verdict is not None
+        assert verdict.picture.look.words.splitlines() == lines
+
+
+def test_an_unknown_jurisdiction_is_an_error(tmp_path: Path) -> None:
+    """With its place and what is known."""
+    with pytest.raises(PolicyError) as caught:
+        service(tmp_path, "cn, mars")
+    assert any(one.field == "jurisdictions[1]" for one in caught.value.problems)
