@@ -9,7 +9,7 @@ from typing import BinaryIO, Protocol, TypeAlias
 
 from labeler.cache import Cache
 from labeler.config import Service
-from labeler.errors import ContentError, MissingExtra
+from labeler.errors import ContentError, LabelerError
 from labeler.fetch import Fetching
 from labeler.links import Links
 from labeler.picture import Drawing, Studio
@@ -55,19 +55,29 @@ class ImageCall:
     def __call__(self, source: Source) -> bytes:
         """The labelled file; the file as it was where the service only observes, or a person made it.
 
-        Raises ContentError where it cannot be read or labelled, MissingExtra where a package for its
-        format is not installed.
+        Raises ContentError where it cannot be read, or, unless the service only observes, labelled;
+        MissingExtra where a package for its format is not installed, PolicyError where a font is not
+        there any more.
         """
         try:
             data = _bytes(source)
-            if self._exchange.human:
-                out, self._picture = data, PictureOutcome(self._exchange.number, "skipped", "human")
-            else:
-                out, self._picture = self._drawing.label(data)
-        except (ContentError, MissingExtra) as error:
-            self._picture = PictureOutcome(self._exchange.number, "failed", str(error))
+        except ContentError as error:
+            self._fail(error)
             raise
+        if self._exchange.human:
+            self._picture = PictureOutcome(self._exchange.number, "skipped", "human")
+            return data
+        try:
+            out, self._picture = self._drawing.label(data)
+        except LabelerError as error:
+            self._fail(error)
+            if not self._setting.observe:
+                raise
+            return data
         return data if self._setting.observe else out
+
+    def _fail(self, error: Exception) -> None:
+        self._picture = PictureOutcome(self._exchange.number, "failed", str(error))
 
     def outcome(self) -> Outcome:
         """What was done."""

@@ -11,9 +11,10 @@ from typing import Literal, NamedTuple, Self
 
 from labeler.body import Given, Pictured
 from labeler.cache import Cache
-from labeler.errors import ContentError, MissingExtra
+from labeler.errors import ContentError, LabelerError
 from labeler.fetch import Fetching, fetch
-from labeler.labels.record import Reading, first_record, read
+from labeler.inline import decoded, example
+from labeler.labels.record import Record, first_record, read
 from labeler.labels.security import Empty, Seal, Statement, digest
 from labeler.links import Links
 from labeler.media import container, xmp
@@ -83,13 +84,14 @@ class Drawing:
         number = self.number if given.alone else f"{self.number}-{given.nth}"
         try:
             content, outcome = self._labelled(given, number)
-        except (ContentError, MissingExtra) as error:
+        except LabelerError as error:
             content, outcome = b"", PictureOutcome(number, "failed", str(error))
         return Pictured(content, replace(outcome, place=given.place))
 
     def label(self, data: bytes, number: str = "") -> tuple[bytes, PictureOutcome]:
         """Label one picture file. Raises ContentError where it cannot be read, or a label that must be
-        there cannot; MissingExtra where a package for its format is not installed."""
+        there cannot; MissingExtra where a package for its format is not installed; PolicyError where a
+        font or key is not there any more."""
         picture = _read(data, self.studio.pixels)
         if picture.signed and self.rule.signed == "leave":
             reason = "signed by the upstream (C2PA), left as it is"
@@ -100,7 +102,8 @@ class Drawing:
         properties: dict[xmp.Name, str | None] = {}
         if visible == "applied":
             properties[xmp.VISIBLE] = self.rule.look.words.replace("\n", " ")
-        if record == "applied" or (properties and text):
+        doubled = len(picture.records) > 1 and record.startswith("kept")
+        if record == "applied" or (text and (properties or doubled)):
             properties[xmp.AIGC] = text
         if properties and self.rule.source_type:
             properties[xmp.SOURCE_TYPE] = self.rule.source_type
@@ -109,7 +112,8 @@ class Drawing:
         if picture.signed and out is not data:
             notes += ("c2pa: the upstream's manifest is not valid any more",)
         state: State = "skipped" if out is data else "applied"
-        reason = "" if state == "applied" else "labelled already" if visible == "there already" else visible
+        said = record if self.only == "record" else visible
+        reason = "" if state == "applied" else "labelled already" if said == "there already" else said
         return out, PictureOutcome(
             number, state, reason, picture.box.name, "", visible, record, drawn.outside, notes
         )
@@ -134,22 +138,33 @@ class Drawing:
 
     def _record(self, picture: _Picture, drawn: bytes, number: str) -> tuple[str, str]:
         """The text of the record that the file is to carry, and what is said about it."""
-        kept = picture.records[0] if picture.records else None
+        text, found = _kept(picture.records)
         producer = self.studio.producer
         if self.only == "visible":
-            return kept.text if kept else "", "skipped: the visible label alone was asked for"
-        reading = read(kept.text) if kept else Reading({}, ())
-        if kept and reading.record and reading.record.content_producer == producer:
-            return kept.text, "there already" if len(picture.records) == 1 else "applied"
-        if kept and reading.record and self.rule.existing != "replace":
-            return kept.text, self._foreign(reading.record.content_producer)
+            return text, "skipped: the visible label alone was asked for"
+        if found and found.content_producer == producer:
+            text = self._resealed(picture, drawn, found) or text
+            return text, "there already" if len(picture.records) == 1 else "applied"
+        if found and self.rule.existing != "replace":
+            return text, self._foreign(found.content_producer)
         if missing := self._missing(picture.box):
-            return kept.text if kept else "", missing
+            return text, missing
         record = first_record(producer, number)
         if not isinstance(self.studio.seal, Empty):
             statement = Statement.of(record, digest(picture.box.essence(drawn)))
             record = first_record(producer, number, self.studio.seal.reserved(statement))
         return record.json(), "applied"
+
+    def _resealed(self, picture: _Picture, drawn: bytes, record: Record) -> str:
+        """Our own record over what was drawn, if its seal vouched for what was there before; else ""."""
+        seal = self.studio.seal
+        if drawn is picture.data or isinstance(seal, Empty):
+            return ""
+        before = Statement.of(record, digest(picture.box.essence(picture.data)))
+        if not seal.vouches(record.reserved_code1, before):
+            return ""
+        now = before._replace(digest=digest(picture.box.essence(drawn)))
+        return replace(record, reserved_code1=seal.reserved(now)).json()
 
     def _foreign(self, producer: str) -> str:
         if self.rule.existing == "refuse":
@@ -175,7 +190,10 @@ class Drawing:
         if isinstance(content, bytes):
             return self.label(content, number)
         if given.form == "base64":
-            out, outcome = self.label(_decoded(content), number)
+            data = decoded(content)
+            if given.within and (reason := example(data)):
+                return b"", PictureOutcome(number, "skipped", reason)
+            out, outcome = self.label(data, number)
             return binascii.b2a_base64(out, newline=False), outcome
         scheme = content[:6].lower()
         if scheme.startswith("data:"):
@@ -189,7 +207,7 @@ class Drawing:
         if not comma or not head.lower().endswith(";base64"):
             msg = "a data: URL that is not in base64 cannot be labelled"
             raise ContentError(msg)
-        out, outcome = self.label(_decoded(content), number)
+        out, outcome = self.label(decoded(content), number)
         return head.encode("ascii", "replace") + b"," + binascii.b2a_base64(out, newline=False), outcome
 
     def _link(self, url: str, number: str) -> tuple[bytes, PictureOutcome]:
@@ -261,16 +279,13 @@ def _written(picture: _Picture, drawn: bytes, properties: dict[xmp.Name, str | N
     return out
 
 
+def _kept(records: list[Found]) -> tuple[str, Record | None]:
+    """Of the records in a file the first valid one and what it says; else the first one's text alone."""
+    for one in records:
+        if record := read(one.text).record:
+            return one.text, record
+    return records[0].text if records else "", None
+
+
 def _same(one: Iterator[memoryview], other: Iterator[memoryview]) -> bool:
     return all(a == b for a, b in zip_longest(one, other))
-
-
-def _decoded(text: str) -> bytes:
-    if "-" in text or "_" in text:
-        text = text.translate({45: 43, 95: 47})
-    text = text.strip() + "=" * (-len(text.strip()) % 4)
-    try:
-        return binascii.a2b_base64(text)
-    except ValueError as error:
-        msg = f"a picture's base64 is broken: {error}"
-        raise ContentError(msg) from None

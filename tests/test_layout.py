@@ -23,7 +23,7 @@ LEVELS: tuple[set[str], ...] = (
     {"values"},
     {"cache", "fetch", "links", "notices", "number", "sessions"},
     {"framing", "media"},
-    {"labels", "dialects", "pixels"},
+    {"labels", "dialects", "inline", "pixels"},
     {"body", "policy"},
     {"config", "inspection", "picture"},
     {"headers", "request", "claims", "filing", "reminders", "telling", "tenants"},

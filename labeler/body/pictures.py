@@ -24,7 +24,7 @@ class Given(NamedTuple):
     """A picture as it stands in a body: the file itself, its base64, or a URL (`data:` too).
 
     `place` says where (`data[0].b64_json`), `nth` which one of the response it is, from 0;
-    `alone` is true where it is known to be the only one.
+    `alone` is true where it is known to be the only one, `within` where it stands within a text.
     """
 
     form: Literal["raw", "base64", "url"]
@@ -32,6 +32,7 @@ class Given(NamedTuple):
     place: str = ""
     nth: int = 0
     alone: bool = False
+    within: bool = False
 
 
 class Pictured(NamedTuple):

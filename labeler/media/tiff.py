@@ -162,7 +162,7 @@ def _replace(tags: Tags, buffer: bytearray, entry: Entry, packet: bytes) -> None
 
 def _add(tags: Tags, buffer: bytearray, page: Directory, packet: bytes) -> None:
     """Append the packet and a copy of the first directory that has it, and make the head point there."""
-    new = tags.entry(_XMP, 7, len(packet), _appended(tags, buffer, packet))
+    new = tags.entry(_XMP, 1, len(packet), _appended(tags, buffer, packet))
     before = next((entry.place for entry in tags.entries(page) if entry.tag > _XMP), page.end)
     copy = b"".join(
         (

@@ -256,12 +256,13 @@ def _answers(policy: Policy) -> list[Answer]:
 
 
 def _answer_engine(questions: Engine, policies: Iterable[Policy]) -> Engine | None:
-    """What answers are searched with: the questions' engine, unless policies ask for words too."""
+    """What answers are searched with: the lexicons and words that policies ask for, and no others."""
     asked = [answer for policy in policies for answer in _answers(policy)]
-    lists = [word_list(answer.words) for answer in asked if answer.words is not None]
-    if not lists:
-        return questions if asked else None
-    return Engine.of([*questions.lexicons, *{one.id: one for one in lists}.values()])
+    if not asked:
+        return None
+    topics = {answer.topic for answer in asked}
+    lists = {one.id: one for one in (word_list(answer.words) for answer in asked if answer.words is not None)}
+    return Engine.of([*(one for one in questions.lexicons if one.id in topics), *lists.values()])
 
 
 def _revision(policies: Iterable[Policy], lexicons: str, settings: Settings) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from functools import lru_cache
 from io import StringIO
 
 from labeler.labels.history import own_marks
@@ -61,7 +62,8 @@ class Scanner:
         self._tail = [tail[-self._limit :]]
 
 
-def word_list(words: Iterable[str]) -> Lexicon:
+@lru_cache(maxsize=256)
+def word_list(words: tuple[str, ...]) -> Lexicon:
     """Words of which any one is enough, as a lexicon under a name that no topic has."""
     ordered = tuple(dict.fromkeys(words))
     group = Group(weight=1, terms=ordered)

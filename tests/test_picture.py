@@ -1,0 +1,275 @@
+"""`Labeler.label_image`: the two labels of one picture, where it comes from, and what is told about it."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from labeler import ContentError, Labeler, PolicyError
+from labeler.inspection import inspect
+from labeler.media import container
+from labeler.picture import Only
+from tests.asgi_tools import Service, service
+from tests.media_tools import essence, hostile
+from tests.picture_tools import (
+    CARRYING,
+    KINDS,
+    WORDS,
+    bomb,
+    broken,
+    file,
+    is_labelled,
+    look_at,
+    pictured,
+    record_of,
+    shows,
+)
+from tests.pixel_pictures import saved, scene, seen
+from tests.test_provider_code import CODE, CREDIT
+
+SHOP = """
+id: shop
+version: "1"
+title: Shop
+match: {any: [{route: /shop/**}]}
+picture: {label: {words: {zh: 图片由AI生成, en: AI-generated · AI生成}, position: top-left}}
+examples: [{ask: Hi, scenarios: []}, {ask: Hi, route: /shop/a, scenarios: [shop]}]
+"""
+
+
+@pytest.fixture(scope="module")
+def one(tmp_path_factory: pytest.TempPathFactory) -> Service:
+    """A service with a provider, and nothing else that is said about pictures."""
+    return pictured(tmp_path_factory.mktemp("house"))
+
+
+# Both labels, and one of them.
+
+
+@pytest.mark.parametrize("kind", CARRYING)
+def test_a_picture_gets_both_labels(one: Service, kind: str) -> None:
+    """Every format leaves with its visible label, our note of it, and one valid record of ours."""
+    labelled = one.labeler.label_image(file(kind))
+    (picture,) = labelled.outcome.pictures
+    assert is_labelled(labelled.content)
+    assert (labelled.outcome.state, labelled.outcome.reason, labelled.outcome.dialect) == (
+        "applied",
+        "",
+        "picture",
+    )
+    assert (picture.format, picture.visible, picture.record) == (kind.split()[0], "applied", "applied")
+    assert record_of(labelled.content).produce_id == picture.number == labelled.outcome.number
+    assert one.outcomes[-1] == labelled.outcome
+
+
+@pytest.mark.parametrize("seal", ["empty", "hash", "ed25519"])
+@pytest.mark.parametrize("kind", CARRYING)
+def test_a_labelled_picture_gets_nothing_more(tmp_path: Path, kind: str, seal: str) -> None:
+    """Labelled twice, a file keeps every byte, and the outcome says why."""
+    labeler = pictured(tmp_path, seal=seal).labeler
+    once = labeler.label_image(file(kind)).content
+    twice = labeler.label_image(once)
+    (picture,) = twice.outcome.pictures
+    assert twice.content == once
+    assert (twice.outcome.state, twice.outcome.reason) == ("skipped", "labelled already")
+    assert (picture.visible, picture.record) == ("there already", "there already")
+
+
+@pytest.mark.parametrize("kind", CARRYING)
+def test_the_record_alone(one: Service, kind: str) -> None:
+    """Nothing is drawn: the picture's data stay byte for byte, and nothing vouches for a visible label."""
+    labelled = one.labeler.label_image(file(kind), only="record")
+    (picture,) = labelled.outcome.pictures
+    box = container(file(kind))
+    assert essence(box, labelled.content) == essence(box, file(kind))
+    assert look_at(labelled.content).visible == ""
+    assert record_of(labelled.content).content_producer == CODE
+    assert (labelled.outcome.state, picture.record) == ("applied", "applied")
+    assert picture.visible == "skipped: the record alone was asked for"
+
+
+@pytest.mark.parametrize("kind", CARRYING)
+def test_the_visible_label_alone(one: Service, kind: str) -> None:
+    """The label is drawn and noted, and no record is written."""
+    labelled = one.labeler.label_image(file(kind), only="visible")
+    (picture,) = labelled.outcome.pictures
+    told = look_at(labelled.content)
+    assert (told.visible, told.records) == (WORDS, ())
+    assert shows(labelled.content)
+    assert (labelled.outcome.state, picture.visible) == ("applied", "applied")
+    assert picture.record == "skipped: the visible label alone was asked for"
+
+
+@given(st.sampled_from(CARRYING), st.lists(st.sampled_from(["", "visible", "record"]), max_size=4))
+def test_the_order_of_the_labels_does_not_count(one: Service, kind: str, steps: list[Only]) -> None:
+    """However the labels came, the file ends with each of them once, and then stays as it is."""
+    data = file(kind)
+    for only in steps:
+        data = one.labeler.label_image(data, only=only).content
+    data = one.labeler.label_image(data).content
+    assert is_labelled(data)
+    for only in ("", "visible", "record"):
+        again = one.labeler.label_image(data, only=only)
+        assert again.content == data
+        assert (again.outcome.state, again.outcome.reason) == ("skipped", "labelled already")
+
+
+def test_a_format_without_a_carrier_remembers_nothing(one: Service) -> None:
+    """A BMP file gets the visible label, and gets it again: it has no place to say that it is there."""
+    once = one.labeler.label_image(file("bmp"))
+    (picture,) = once.outcome.pictures
+    assert shows(once.content)
+    assert (once.outcome.state, picture.visible, picture.record) == (
+        "applied",
+        "applied",
+        "skipped: no carrier",
+    )
+    assert one.labeler.label_image(once.content).outcome.pictures[0].visible == "applied"
+
+
+# Where it comes from.
+
+
+def test_what_a_picture_can_be_given_as(one: Service, tmp_path: Path) -> None:
+    """Bytes of any kind, a path, or an image of Pillow's, which becomes a PNG file."""
+    data = file("png")
+    path = tmp_path / "cat.png"
+    path.write_bytes(data)
+    sources: tuple[Any, ...] = (
+        *(data, bytearray(data), memoryview(data)),
+        *(path, str(path), scene(), scene(mode="RGBA"), scene().quantize(16)),
+    )
+    for source in sources:
+        labelled = one.labeler.label_image(source)
+        assert type(labelled.content) is bytes
+        assert labelled.outcome.pictures[0].format == "png"
+        assert is_labelled(labelled.content)
+    assert path.read_bytes() == data
+
+
+def test_what_cannot_be_read_says_why(one: Service, tmp_path: Path) -> None:
+    """A path without a file, a folder, and an image that no PNG file can hold."""
+    sources: list[tuple[Any, str]] = [
+        (tmp_path / "none.png", r"none\.png cannot be read: No such file or directory"),
+        (str(tmp_path), "cannot be read: Is a directory"),
+        (scene(mode="CMYK"), "cannot become a PNG file"),
+    ]
+    for source, reason in sources:
+        with pytest.raises(ContentError, match=reason):
+            one.labeler.label_image(source)
+        assert one.outcomes[-1].state == "failed"
+        assert one.outcomes[-1].pictures[0].state == "failed"
+
+
+@pytest.mark.parametrize("name", broken())
+def test_what_cannot_be_labelled_is_an_error(one: Service, name: str) -> None:
+    """Bombs, torn files and files of other kinds: an error, and a failed outcome with the same words."""
+    with pytest.raises(ContentError) as caught:
+        one.labeler.label_image(broken()[name])
+    assert (one.outcomes[-1].state, one.outcomes[-1].reason) == ("failed", str(caught.value))
+
+
+def test_the_limit_of_pixels(tmp_path: Path) -> None:
+    """`pictures.pixels` counts for each frame, and eight times for all; the header is enough to tell."""
+    frames = [scene(50, 40, turn=turn) for turn in range(9)]
+    films = [saved(frames[0], "GIF", save_all=True, append_images=frames[1:n]) for n in (8, 9)]
+    labeler = pictured(tmp_path, settings="pictures: {pixels: 2000}").labeler
+    assert labeler.label_image(films[0]).outcome.state == "applied"
+    with pytest.raises(ContentError, match=r"50 x 40 pixels in 9 frames; the limit is 2000 \(pictures\.pix"):
+        labeler.label_image(films[1])
+    with pytest.raises(ContentError, match=r"50 x 41 pixels; the limit is 2000"):
+        labeler.label_image(saved(scene(50, 41), "PNG"))
+    with pytest.raises(ContentError, match="20000 x 20000 pixels; the limit is 2000"):
+        labeler.label_image(bomb())
+
+
+@given(hostile(*map(file, KINDS)))
+def test_hostile_files_leave_labelled_or_not_at_all(one: Service, data: bytes) -> None:
+    """Any bytes: a file with both labels, or our error and nothing else."""
+    try:
+        labelled = one.labeler.label_image(data)
+    except ContentError:
+        return
+    (picture,) = labelled.outcome.pictures
+    carries = container(data).carries
+    assert (picture.visible, picture.record) == ("applied", "applied" if carries else "skipped: no carrier")
+    if carries:
+        assert inspect(labelled.content).visible == WORDS
+        assert record_of(labelled.content).content_producer == CODE
+
+
+# Who asks, and what holds.
+
+
+def test_a_picture_by_a_person_stays(one: Service) -> None:
+    """`human` is the caller's word."""
+    labelled = one.labeler.label_image(file("png"), human=True)
+    assert labelled.content == file("png")
+    assert (labelled.outcome.state, labelled.outcome.reason) == ("skipped", "human")
+
+
+def test_the_dry_run_changes_nothing(tmp_path: Path) -> None:
+    """`mode: observe` reports what would have been done, or that it would have failed, and gives the
+    file as it was."""
+    one = pictured(tmp_path, settings="mode: observe")
+    labelled = one.labeler.label_image(file("png"))
+    assert labelled.content == file("png")
+    assert (labelled.outcome.state, labelled.outcome.observed) == ("applied", True)
+    assert labelled.outcome.pictures[0].visible == "applied"
+    torn = one.labeler.label_image(file("png")[:200])
+    assert torn.content == file("png")[:200]
+    assert (torn.outcome.state, torn.outcome.observed) == ("failed", True)
+    assert "the PNG ends inside" in torn.outcome.reason
+
+
+def test_the_scenario_tells_the_words(tmp_path: Path) -> None:
+    """The policies that apply draw their words; two scenarios do not share what was drawn before."""
+    (tmp_path / "shop.yaml").write_text(SHOP, encoding="utf-8")
+    config = f"policies: [general, shop.yaml]\nprovider: {{name: House, credit_code: {CREDIT}}}"
+    labeler = service(tmp_path, config).labeler
+    abouts: tuple[tuple[dict[str, Any], str], ...] = (
+        ({}, WORDS),
+        ({"scenarios": "shop"}, "图片由AI生成"),
+        ({"route": "/shop/cat", "question": "Draw a cat, please"}, "AI-generated · AI生成"),
+        ({"question": "画一只猫"}, WORDS),
+    )
+    given_ = [labeler.label_image(file("png"), **about).content for about, _ in abouts]
+    assert [inspect(data).visible for data in given_] == [words for _, words in abouts]
+    shown = [seen(data).tobytes() for data in given_]
+    assert len({*shown}) == 3
+    assert shown[0] == shown[3]
+    with pytest.raises(PolicyError):
+        labeler.label_image(file("png"), scenarios="nowhere")
+
+
+def test_exactness_can_be_required(tmp_path: Path) -> None:
+    """Under `exact: required` a format that is encoded again is a failure; others pass."""
+    labeler = pictured(tmp_path, exact="required").labeler
+    assert labeler.label_image(file("png")).outcome.pictures[0].outside == "identical"
+    with pytest.raises(ContentError, match="WebP"):
+        labeler.label_image(file("webp"))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_cache_changes_nothing(tmp_path: Path, kind: str) -> None:
+    """With a cache, with one that is too small, and without: the same file, the first time and later."""
+    made = []
+    for cache in ("64MiB", "1KiB", "null"):
+        labeler = pictured(tmp_path, settings=f"pictures: {{cache: {cache}}}").labeler
+        made += [labeler.label_image(file(kind), only="visible").content for _ in range(3)]
+    assert len({*made}) == 1
+
+
+def test_without_a_configuration() -> None:
+    """The shipped policies draw; without a provider no record is written."""
+    labelled = Labeler.load().label_image(Image.open(BytesIO(file("jpeg"))))
+    (picture,) = labelled.outcome.pictures
+    assert (picture.visible, picture.record) == ("applied", "skipped: no provider")
+    assert inspect(labelled.content).records == ()
+    assert inspect(labelled.content).visible == WORDS

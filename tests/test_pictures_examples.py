@@ -1,0 +1,64 @@
+"""Pictures within a text that nobody looks at: help with code is full of them, and must not be withheld."""
+
+from __future__ import annotations
+
+import base64
+from io import BytesIO
+
+import pytest
+from PIL import Image
+
+from tests.asgi_tools import EVENTS, Service, chat, events, said, service
+
+SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><rect/></svg>'
+
+
+def png(width: int, height: int) -> bytes:
+    out = BytesIO()
+    Image.new("RGB", (width, height), "teal").save(out, "PNG")
+    return out.getvalue()
+
+
+def url(data: bytes, kind: str = "png") -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+
+
+@pytest.fixture
+def here() -> Service:
+    return service()
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+@pytest.mark.parametrize(
+    ("link", "why"),
+    [
+        (url(SVG, "svg+xml"), "an SVG within a text has no pixels"),
+        (url(b'<?xml version="1.0"?>' + SVG, "svg+xml"), "an SVG within a text has no pixels"),
+        (url(png(1, 1)), "within a text, and smaller than 64 pixels"),
+        (url(png(600, 63)), "within a text, and smaller than 64 pixels"),
+    ],
+    ids=["svg", "xml", "pixel", "strip"],
+)
+def test_an_example_leaves_as_it_is(here: Service, stream: bool, link: str, why: str) -> None:
+    """And the outcome says of each why it has no label."""
+    text = f'Write `<img src="{link}">` there.'
+    body = events(text[:40], text[40:]) if stream else chat(text)
+    got = here.answer(body, EVENTS) if stream else here.answer(body)
+    assert text in said(got.body)
+    assert [(one.state, one.reason) for one in here.outcome.pictures] == [("skipped", why)]
+    assert here.outcome.state == "applied"
+
+
+def test_a_picture_of_64_pixels_is_one(here: Service) -> None:
+    """From there on it is labelled."""
+    text = f"![cat]({url(png(64, 64))})"
+    got = here.answer(chat(text))
+    assert text not in said(got.body)
+    assert here.outcome.pictures[0].visible == "applied"
+
+
+def test_a_small_picture_of_its_own_is_no_example(here: Service) -> None:
+    """In a place for pictures it is one, whatever its size: it is labelled, or the answer is withheld."""
+    got = here.answer(chat("", images=[{"type": "image_url", "image_url": {"url": url(png(5, 5))}}]))
+    assert here.outcome.pictures[0].state in ("applied", "failed")
+    assert (got.status == 502) == (here.outcome.pictures[0].state == "failed")
