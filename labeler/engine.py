@@ -213,15 +213,14 @@ class Labeler:
         exchange: Exchange,
         request: Request | None = None,
         *,
-        wrong: PolicyError | None = None,
+        verdict: Verdict | PolicyError | None = None,
         assume_visible: bool = False,
     ) -> Answer:
-        """Decide on an exchange, and open its answer. `wrong` says what is wrong with what the app
-        asked for; such an answer is blocked, as one with a scenario that no policy has.
-        `assume_visible`: the upstream draws a visible label into its pictures."""
-        verdict: Verdict | PolicyError
+        """Decide on an exchange, unless its `verdict` is known, and open its answer. An error says what
+        is wrong with what the app asked for; such an answer is blocked, as one with a scenario that no
+        policy has. `assume_visible`: the upstream draws a visible label into its pictures."""
         try:
-            verdict = wrong or decide(self.service.policies, exchange)
+            verdict = verdict or decide(self.service.policies, exchange)
         except PolicyError as error:
             verdict = error
         return self._answer(dialect, exchange, verdict, request, assume_visible=assume_visible)

@@ -6,14 +6,23 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 from http.cookies import CookieError, SimpleCookie
+from typing import NamedTuple
 
 from labeler.config import Service
 from labeler.errors import PolicyError
 from labeler.policy import decide
 from labeler.sessions import Sessions, sessions
-from labeler.values import Exchange
+from labeler.values import Exchange, Verdict
 
 NO_SESSION = "sessions: the request names none"
+
+
+class Reminded(NamedTuple):
+    """An exchange, what is decided on it, and notes for its outcome."""
+
+    exchange: Exchange
+    verdict: Verdict | PolicyError
+    notes: tuple[str, ...] = ()
 
 
 class Reminders:
@@ -30,25 +39,33 @@ class Reminders:
         """Whether any policy in use reminds."""
         return self._store is not None
 
-    async def __call__(self, exchange: Exchange, session: str = "") -> tuple[Exchange, tuple[str, ...]]:
-        """The exchange with the reminders that are due, and notes. `session` is the app's word."""
-        if self._store is None or exchange.human:
-            return exchange, ()
+    async def __call__(self, exchange: Exchange, session: str = "") -> Reminded:
+        """Decide on an exchange, with the reminders that are due. `session` is the app's word."""
         try:
-            scenarios = decide(self._policies, exchange).scenarios
-        except PolicyError:
-            return exchange, ()  # blocked a moment later
-        names = [name for name in scenarios if name in self._every]
-        session = session or (self._session(exchange) if names else "")
-        if not names or not session:
-            return replace(exchange, due=tuple(names)), (NO_SESSION,) if names else ()
+            verdict = decide(self._policies, exchange)
+        except PolicyError as error:
+            return Reminded(exchange, error)
+        names = [name for name in verdict.scenarios if name in self._every]
+        if self._store is None or not names:
+            return Reminded(exchange, verdict)
+        session = session or self._session(exchange)
+        if not session:
+            return self._due(exchange, verdict, names, (NO_SESSION,))
         due, notes = [], dict[str, None]()
         now = time.time()
         for name in names:
             told = await self._store.touch(f"{name}\n{session}", self._every[name], now)
             due += [name] if told.reminder else []
             notes |= {told.note: None} if told.note else {}
-        return replace(exchange, due=tuple(due)), tuple(notes)
+        return self._due(exchange, verdict, due, tuple(notes))
+
+    def _due(
+        self, exchange: Exchange, verdict: Verdict, names: list[str], notes: tuple[str, ...]
+    ) -> Reminded:
+        if not names:
+            return Reminded(exchange, verdict, notes)
+        exchange = replace(exchange, due=tuple(names))
+        return Reminded(exchange, decide(self._policies, exchange), notes)
 
     async def close(self) -> None:
         """Let the store go; call it in each event loop that has used it."""

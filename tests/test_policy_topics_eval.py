@@ -152,11 +152,28 @@ def test_a_lone_surrogate_is_read(tmp_path: Path, capsys: pytest.CaptureFixture[
 FOLDER = os.environ.get("AIGC_SCENARIO", "")
 
 
+AIMS = {
+    "dev_zh.jsonl": {"medical": 0.94, "legal": 0.82, "finance": 0.75, "psychology": 0.85},
+    "dev_en.jsonl": {"medical": 0.85, "finance": 0.75},
+}
+"""Recall that the shipped policies reach at least, each with a precision of .75."""
+TALK = ("bustm", "clinc_small_talk")
+
+
 @pytest.mark.skipif(not FOLDER, reason="AIGC_SCENARIO names no folder of labelled questions")
-@pytest.mark.parametrize("name", ["dev_zh.jsonl", "dev_en.jsonl"])
+@pytest.mark.parametrize("name", AIMS)
 def test_labelled_questions_are_told_apart(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Health questions are heard, and harmless ones rarely take for risky."""
-    assert command(str(Path(FOLDER) / name), "--topics", "--json") == 0
+    """Risky questions are heard, from every large source of health questions too, and harmless ones are
+    rarely taken for risky, small talk hardly ever."""
+    assert command(str(Path(FOLDER) / name), "--json") == 0
     made = json.loads(capsys.readouterr().out)
-    assert made["scenarios"]["medical"]["recall"] > 0.5
+    for scenario, recall in AIMS[name].items():
+        assert made["scenarios"][scenario]["recall"] >= recall
+        assert made["scenarios"][scenario]["precision"] >= 0.75
+    health = [one for one in made["sources"] if one["scenario"] == "medical" and one["rows"] >= 20]
+    assert health
+    assert min(one["recall"] for one in health) >= 0.85
     assert made["harmless"]["rate"] <= 0.05
+    talk = [one["rate"] for source, one in made["harmless_sources"].items() if source in TALK]
+    assert talk
+    assert max(talk) <= 0.02

@@ -43,9 +43,9 @@ def _ending(text: str, start: int, end: int, marks: tuple[str, ...]) -> int:
     left = end
     while left > start and text[left - 1].isspace():
         left -= 1
-    mark = next((mark for mark in marks if text.endswith(mark, start, left)), None)
-    if mark is None:
+    if not text.endswith(marks, start, left):
         return end
+    mark = next(mark for mark in marks if text.endswith(mark, start, left))
     left -= len(mark)
     for _ in range(2):
         if text.endswith("\n", start, left):

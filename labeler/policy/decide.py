@@ -15,7 +15,7 @@ from labeler.policy.guard import Rule, compiled
 from labeler.policy.language import language_of
 from labeler.policy.match import Facts, Match, compile_match
 from labeler.policy.model import Disclaimer, Marker, Policy
-from labeler.policy.patterns import name_glob
+from labeler.policy.patterns import PatternSet, name_glob
 from labeler.policy.topics import Engine, Topics, all_lexicons
 from labeler.policy.topics.scan import Found, Scanner, word_list
 from labeler.values import Because, Exchange, Stamp, Verdict
@@ -73,6 +73,7 @@ class PolicySet:
     revision: str
     marks: Marks
     _engine: Engine
+    _patterns: PatternSet
     _answers: Engine | None
     _policies: Mapping[str, Policy]
     _matches: tuple[tuple[str, Match], ...]
@@ -87,7 +88,8 @@ class PolicySet:
         ordered = tuple(sorted(sources, key=lambda one: one.policy.id != settings.default))
         policies = {one.policy.id: one.policy for one in ordered}
         others = [one for one in ordered if one.policy.id != settings.default]
-        matches = tuple(_match(one) for one in others)
+        patterns = PatternSet()
+        matches = tuple(_match(one, patterns) for one in others)
         answering = {one.policy.id for one in others if _answers(one.policy)}
         engine = Engine.of(all_lexicons(topics))
         return cls(
@@ -97,6 +99,7 @@ class PolicySet:
             revision=_revision(policies.values(), engine.digest, settings),
             marks=_marks(policies.values()),
             _engine=engine,
+            _patterns=patterns,
             _answers=_answer_engine(engine, [one.policy for one in others]) if settings.answer else None,
             _policies=policies,
             _matches=matches,
@@ -225,6 +228,7 @@ def facts_of(policies: PolicySet, exchange: Exchange, answer: Found | None) -> F
         exchange.model,
         messages,
         policies._engine,
+        policies._patterns,
         settings.decay,
         answer,
         exchange.fields,
@@ -246,9 +250,9 @@ def assembled(policies: PolicySet, scenarios: tuple[str, ...], language: str) ->
     return verdict
 
 
-def _match(source: Source) -> tuple[str, Match]:
+def _match(source: Source, patterns: PatternSet) -> tuple[str, Match]:
     path = f"{source.document.problem(('match',), '').file}: match"  # it may be inherited
-    return source.policy.id, compile_match(source.policy.match, path)
+    return source.policy.id, compile_match(source.policy.match, patterns, path)
 
 
 def _answers(policy: Policy) -> list[Answer]:

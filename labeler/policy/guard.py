@@ -20,6 +20,7 @@ from labeler.values import Action
 
 _PLAIN = re.compile(r"\\.|\[(?:\\.|[^\]])*\]")  # what is escaped, and classes
 _ANCHOR = re.compile(r"[\^$]")
+_EDGES = {r"\A", r"\z"}
 
 
 class Sign(Model):
@@ -34,7 +35,9 @@ class Sign(Model):
     @field_validator("pattern")
     @classmethod
     def _without_anchors(cls, pattern: str | None) -> str | None:
-        if pattern is not None and _ANCHOR.search(_PLAIN.sub("", pattern)):
+        if pattern is None:
+            return None
+        if _ANCHOR.search(_PLAIN.sub("", pattern)) or _EDGES.intersection(_PLAIN.findall(pattern)):
             raise fault(
                 Fault("`^` and `$` mean nothing in a passage", "leave them out; \\b is a word's edge")
             )

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from labeler.policy.condition import Answer, Condition, Header, Member
-from labeler.policy.patterns import compile_pattern, name_glob, route_glob, well_formed
+from labeler.policy.patterns import PatternSet, compile_pattern, name_glob, route_glob, well_formed
 from labeler.policy.topics import Engine
 from labeler.policy.topics.scan import SEAM, Found, word_list
 
@@ -37,12 +37,14 @@ class Facts:
     model: str
     messages: tuple[str, ...]
     engine: Engine
+    patterns: PatternSet
     decay: float = 1.0
     answer: Found | None = None
     fields: Mapping[str, object] = field(default_factory=dict)
     tenants: tuple[str, ...] = ()
     _text: str | None = None
     _topics: Found | None = None
+    _patterns: Container[int] | None = None
 
     def text(self) -> str:
         """The messages, a line feed between them, in Unicode NFKC."""
@@ -52,6 +54,12 @@ class Facts:
                 well_formed(whole) if whole.isascii() else unicodedata.normalize("NFKC", well_formed(whole))
             )
         return self._text
+
+    def patterns_found(self) -> Container[int]:
+        """The numbers of the policies' expressions that the messages have."""
+        if self._patterns is None:
+            self._patterns = self.patterns.found_in(self.text())
+        return self._patterns
 
     def topics(self) -> Found:
         """The topics of the messages, each message scored apart, and the words that speak for each."""
@@ -66,21 +74,21 @@ def _excerpt(message: str) -> str:
     return message if len(message) <= READ else f"{message[:half]}{SEAM}{message[-half:]}"
 
 
-def compile_match(condition: Condition, path: str = "match") -> Match:
-    """The function for a condition that was validated."""
+def compile_match(condition: Condition, patterns: PatternSet, path: str = "match") -> Match:
+    """The function for a condition that was validated; its expressions join `patterns`."""
     if condition.any is not None:
-        compiled = [compile_match(one, f"{path}.any[{i}]") for i, one in enumerate(condition.any)]
+        compiled = [compile_match(one, patterns, f"{path}.any[{i}]") for i, one in enumerate(condition.any)]
         names = [one.route is not None or one.model is not None for one in condition.any]
         named = [match for match, name in zip(compiled, names, strict=True) if name]
         return _any(named, [match for match, name in zip(compiled, names, strict=True) if not name])
     if condition.all is not None:
-        return _all([compile_match(one, f"{path}.all[{i}]") for i, one in enumerate(condition.all)])
+        return _all([compile_match(one, patterns, f"{path}.all[{i}]") for i, one in enumerate(condition.all)])
     if condition.not_ is not None:
-        return _not(compile_match(condition.not_, f"{path}.not"), f"{path}.not")
-    return _leaf(condition, path)
+        return _not(compile_match(condition.not_, patterns, f"{path}.not"), f"{path}.not")
+    return _leaf(condition, patterns, path)
 
 
-def _leaf(condition: Condition, path: str) -> Match:
+def _leaf(condition: Condition, patterns: PatternSet, path: str) -> Match:
     if condition.route is not None:
         return _name(f"{path}.route", route_glob(condition.route), lambda facts: facts.route)
     if condition.model is not None:
@@ -94,7 +102,8 @@ def _leaf(condition: Condition, path: str) -> Match:
     if condition.topic is not None:
         return _topic(f"{path}.topic", condition.topic)
     if condition.pattern is not None:
-        return _pattern(f"{path}.pattern", compile_pattern(condition.pattern))
+        number = patterns.add(condition.pattern)
+        return _pattern(f"{path}.pattern", number, compile_pattern(condition.pattern))
     if condition.answer is not None:
         return _answer(f"{path}.answer", condition.answer)
     return lambda _: ((f"{path}.always", ()),)
@@ -219,9 +228,11 @@ def _answer(rule: str, answer: Answer) -> Match:
     return match
 
 
-def _pattern(rule: str, search: Callable[[str], str | None]) -> Match:
+def _pattern(rule: str, number: int, search: Callable[[str], str | None]) -> Match:
     def match(facts: Facts) -> tuple[Evidence, ...] | None:
-        found = search(facts.text()) if facts.messages else None
+        if not facts.messages or number not in facts.patterns_found():
+            return None
+        found = search(facts.text())
         return ((rule, (found,)),) if found is not None else None
 
     return match

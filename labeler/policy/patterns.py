@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from functools import lru_cache
+from typing import Any
 
 import re2
 
 _QUIET = re2.Options()
 _QUIET.log_errors = False
+_ROOM = 64 * 2**20  # bytes that the automaton of a set may grow to
 _KEPT = 256  # results of texts up to this many characters are remembered, 1024 per glob
 
 Test = Callable[[str], bool]
@@ -30,6 +32,31 @@ def compile_pattern(pattern: str) -> Callable[[str], str | None]:
         return match[0] if match else None
 
     return find
+
+
+class PatternSet:
+    """Many expressions, searched for in one pass that tells which of them are found."""
+
+    def __init__(self) -> None:
+        self._patterns: list[str] = []
+        self._set: Any = None
+
+    def add(self, pattern: str) -> int:
+        """One more expression, sound by itself; its number. All come before the first search."""
+        self._patterns.append(pattern)
+        return len(self._patterns) - 1
+
+    def found_in(self, text: str) -> Container[int]:
+        """The numbers of the expressions that a text has."""
+        if self._set is None:
+            options = re2.Options()
+            options.log_errors = False
+            options.max_mem = _ROOM
+            self._set = re2.Set.SearchSet(options)
+            for pattern in self._patterns:
+                self._set.Add(pattern)
+            self._set.Compile()
+        return self._set.Match(text) or ()
 
 
 def name_glob(glob: str) -> Test:

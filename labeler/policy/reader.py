@@ -54,8 +54,8 @@ class AnswerReader:
         self.guarded: tuple[Guarded, ...] = ()
 
     @property
-    def waiting(self) -> bool:
-        return self._waits and bool(self._pieces)
+    def unread(self) -> int:
+        return self._size if self._waits else 0
 
     @property
     def more(self) -> tuple[Stamp, ...]:
@@ -74,9 +74,14 @@ class AnswerReader:
         if self._kept is not None and self._room > 0:
             self._kept.append(text[: self._room])
             self._room -= len(text)
+        after_point = text[:1].isspace() and bool(self._pieces) and self._pieces[-1].endswith(".")
         self._pieces.append(text)
         self._size += len(text)
-        return self._look(final=False) if self._size > self._block else None
+        if self._size <= self._block:
+            return None
+        if self._block or self._size > _LONGEST or after_point or _ENDS.search(text):
+            return self._look(final=False)
+        return None
 
     def end(self) -> Guarded | None:
         stopped = self._look(final=True) if self._rules else None
@@ -88,22 +93,49 @@ class AnswerReader:
     def _look(self, *, final: bool) -> Guarded | None:
         """Read the sentences that are complete."""
         text = "".join(self._pieces)
+        if self._block and not final:
+            cut, sentences = self._last(text)
+            if sentences and not self._suspect(text[:cut]):
+                self._passage.extend(sentences)
+                self._keep(text[cut:])
+                return None
+        elif final and not self._suspect(text):
+            return None
         ends = list(_ends(text, final=final))
         cut = ends[-1] if ends else 0
-        self._pieces, self._size = ([text[cut:]], len(text) - cut) if cut < len(text) else ([], 0)
+        self._keep(text[cut:])
         return self._read(text[:cut], ends) if cut else None
 
-    def _read(self, text: str, ends: list[int]) -> Guarded | None:
-        """Look at whole sentences, all at once first: most texts hold none of what a rule looks for."""
+    def _keep(self, rest: str) -> None:
+        self._pieces, self._size = ([rest], len(rest)) if rest else ([], 0)
+
+    def _suspect(self, text: str) -> bool:
+        """Whether some rule may find something in a text: most hold nothing of what any looks for."""
         around = fold(well_formed(" ".join([*self._passage, text])))
-        rules = [rule for rule in self._rules if all(test(around) is not None for test in rule.tests)]
+        return any(all(test(around) is not None for test in rule.tests) for rule in self._rules)
+
+    def _last(self, text: str) -> tuple[int, list[str]]:
+        """Where the last complete sentence ends, and as many of the last ones as a passage may have;
+        none where one of them is so long that it counts as several."""
+        tail = len(text) - _LONGEST * ((self._passage.maxlen or 1) + 2)
+        found = _ENDS.finditer(text, max(0, tail))
+        ends = [match.end() for match in found]
+        places = list(pairwise([0, *ends] if tail <= 0 else ends))
+        sentences = [text[start:end].strip() for start, end in places]
+        wanted = [one for one in sentences if any(map(str.isalnum, one))][-(self._passage.maxlen or 1) :]
+        long = any(end - start > _LONGEST for start, end in [*places, (ends[-1] if ends else 0, len(text))])
+        enough = tail <= 0 or len(wanted) == self._passage.maxlen
+        return (ends[-1], wanted) if ends and enough and not long else (0, [])
+
+    def _read(self, text: str, ends: list[int]) -> Guarded | None:
+        """Look at whole sentences, one by one."""
         for start, end in pairwise([0, *ends]):
             sentence = text[start:end].strip()
             if not any(map(str.isalnum, sentence)):
                 continue
             self._passage.append(sentence)
-            for rule in rules:
-                stopped = self._apply(rule) if rule in self._rules else None
+            for rule in list(self._rules):
+                stopped = self._apply(rule)
                 if stopped is not None:
                     return stopped
         return None

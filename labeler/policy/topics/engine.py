@@ -67,7 +67,7 @@ class Engine:
     _bounded: tuple[bool, ...]  # whether a word begins or ends with a Latin letter or digit
     _uses: tuple[tuple[_Use, ...], ...]
     _automaton: AhoCorasick
-    _pairs: tuple[tuple[_Pair, ...], ...]
+    _pairs: tuple[Mapping[str, Sequence[_Pair]], ...]
     _searches: tuple[tuple[int, float, Callable[[str], str | None]], ...]
     _patterns: Callable[[str], Sequence[int]]
 
@@ -95,10 +95,7 @@ class Engine:
             _bounded=tuple(latin(word[0]) or latin(word[-1]) for word in words),
             _uses=tuple(uses.values()),
             _automaton=AhoCorasick(words),
-            _pairs=tuple(
-                tuple(_Pair(*one.of, one.within, one.weight, one.ordered) for one in sheet.pairs)
-                for sheet in sheets
-            ),
+            _pairs=tuple(map(_by_first, sheets)),
             _searches=tuple((at, one.weight, compile_pattern(one.regex)) for at, one in patterns),
             _patterns=_set([one.regex for _, one in patterns]),
         )
@@ -221,19 +218,28 @@ def _uses(sheets: Sequence[Lexicon]) -> dict[str, tuple[_Use, ...]]:
     return known
 
 
+def _by_first(sheet: Lexicon) -> Mapping[str, Sequence[_Pair]]:
+    """The pairs of a lexicon, by the name of their first set."""
+    pairs: dict[str, list[_Pair]] = {}
+    for one in sheet.pairs:
+        pairs.setdefault(one.of[0], []).append(_Pair(*one.of, one.within, one.weight, one.ordered))
+    return pairs
+
+
 def _paired(
-    text: str, pairs: Iterable[_Pair], places: Mapping[str, Sequence[tuple[int, int]]]
+    text: str, pairs: Mapping[str, Sequence[_Pair]], places: Mapping[str, Sequence[tuple[int, int]]]
 ) -> Iterator[tuple[str, float]]:
     """The pairs that stand in the text, each once, as the text has them."""
-    for pair in pairs:
-        first, second = places.get(pair.first), places.get(pair.second)
-        if not first or not second:
-            continue
-        span = _near(first, second, pair.within)
-        if span is None and not pair.ordered:
-            span = _near(second, first, pair.within)
-        if span is not None:
-            yield text[slice(*span)], pair.weight
+    for name, first in places.items():
+        for pair in pairs.get(name, ()):
+            second = places.get(pair.second)
+            if not second:
+                continue
+            span = _near(first, second, pair.within)
+            if span is None and not pair.ordered:
+                span = _near(second, first, pair.within)
+            if span is not None:
+                yield text[slice(*span)], pair.weight
 
 
 def _near(
