@@ -18,7 +18,7 @@ from collections.abc import (
 )
 from dataclasses import dataclass
 from random import getrandbits
-from typing import Generic, TypeVar, Unpack
+from typing import Any, Generic, TypeVar, Unpack
 
 from labeler.about import About, exchange_of
 from labeler.answer import Answer, Step
@@ -27,7 +27,7 @@ from labeler.claims import Claim, Claims
 from labeler.config import Service, load
 from labeler.dialects import DIALECTS, Dialect
 from labeler.errors import BlockedError, LabelerError, PolicyError
-from labeler.filing import filed
+from labeler.filing import disclosure, filed
 from labeler.images import ImageCall, Source, studio
 from labeler.number import content_number
 from labeler.observed import ObservedAnswer
@@ -241,6 +241,12 @@ class Labeler:
             except Exception:
                 log.exception("the on_outcome hook failed")
         return outcome
+
+    def disclosure(self) -> dict[str, Any]:
+        """What a service has to publish about itself, for a page or an endpoint of its own: provider, filed
+        models with the words of the notice (备案号, 上线编号), policies. The gateway serves it under
+        `/.well-known/aigc-disclosure`."""
+        return disclosure(self.service)
 
     def close(self) -> None:
         """Let notices to webhooks leave that still wait, for some seconds; at a program's end."""

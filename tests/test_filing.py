@@ -53,5 +53,6 @@ def test_the_gateway_tells_all_of_it(tmp_path: Path) -> None:
         "本服务使用已登记的生成式人工智能服务：某某助手（上线编号：Beijing-YY20260001）",
     ]
     assert {"general", "medical"} <= {one["id"] for one in told["policies"]}
+    assert told == labeler.disclosure()
     assert told["revision"] == labeler.service.policies.revision
     assert refused == 405

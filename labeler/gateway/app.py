@@ -9,7 +9,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from labeler import Labeler, LabelMiddleware, PolicyError, Problem, __version__
 from labeler.config import Upstream
-from labeler.filing import disclosure
 from labeler.gateway.pictures import PictureEndpoint, only_read
 from labeler.gateway.proxy import Proxy
 from labeler.links import PATH
@@ -41,7 +40,7 @@ def gateway(labeler: Labeler, upstream: str | None = None) -> ASGIApp:
             "no provider is configured: pictures get the visible label, but no AIGC record "
             "(GB 45438-2025, ch. 6); give `provider.credit_code` or `provider.code` in labeler.yaml"
         )
-    told = disclosure(labeler.service)
+    told = labeler.disclosure()
     health = {"status": "ok", "version": __version__, "revision": labeler.service.policies.revision}
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:

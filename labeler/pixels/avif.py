@@ -16,6 +16,7 @@ from PIL import ExifTags, Image
 from labeler.errors import ContentError
 from labeler.media import CONTAINERS
 from labeler.media.base import Head
+from labeler.pixels import trial
 from labeler.pixels.av1 import Coding, coding
 from labeler.pixels.base import Drawn, composite, opened, reading
 from labeler.pixels.mark import Mark, mark
@@ -28,10 +29,13 @@ _QUALITIES = (
 """Base quantisers and the qualities of libavif that give them (measured: libavif 1.4 with libaom, stills)."""
 _DEFAULT = 80
 """The quality where the bitstream does not tell it."""
-_COARSE = 70
-"""Below this quality only the encoder's usual speed, which decides as the first encoder did, comes close
-enough to the picture as it was (40 dB)."""
-_GROWTH = 1.1
+_QUICK, _NEXT, _SLOW, _USUAL = 9, 8, 7, 6
+"""Speeds of libavif."""
+_LARGER = 1.15
+"""How much larger than at the next speed a photograph becomes at most at the quickest one."""
+_BEST, _FINE, _LOW = 100, 85, 50
+"""Drawings grow, the more the quicker, and keep well with a lower quality unless they had the best one. Below
+the low one only the encoder's usual speed comes close enough to the picture as it was."""
 _SHORT = 64
 """Bytes of EXIF that hold nothing but perhaps an orientation."""
 _COLOURS = b"colrnclx"
@@ -55,24 +59,39 @@ def draw(data: bytes, head: Head, look: Look, *, exact: bool) -> Drawn:
         "icc_profile": image.info.get("icc_profile"),
         "xmp": image.info.get("xmp"),
     }
+    speed, quality = _effort(frames[0], coded.subsampling, quality)
+    options |= {"speed": speed, "quality": quality}
     if len(frames) > 1:
         options |= {"save_all": True, "append_images": frames[1:], "duration": durations}
-    drawn = _encoded(frames[0], image.info.get("exif", b""), options, quality, len(data))
+    drawn = _saved(frames[0], image.info.get("exif", b""), options)
     notes = [f"AVIF: encoded again, quality {quality}"]
     if coded.depth > 8:
         notes.append(f"AVIF: {coded.depth} bits became 8")
     return Drawn(_with_colours(drawn, data), "re-encoded", tuple(notes))
 
 
-def _encoded(image: Image.Image, exif: bytes, options: dict[str, Any], quality: int, size: int) -> bytes:
-    """The file, about as good and as large as the old one. Pictures that grow are smooth ones, which lower
-    qualities keep well."""
-    if quality < _COARSE:
-        return _saved(image, exif, {**options, "quality": quality, "speed": 6})
-    drawn = _saved(image, exif, {**options, "quality": min(quality + 2, 100), "speed": 9})
-    if len(drawn) > size * _GROWTH:
-        drawn = _saved(image, exif, {**options, "quality": quality - 4, "speed": 9})
-    return drawn
+def _effort(image: Image.Image, subsampling: str, quality: int) -> tuple[int, int]:
+    """The speed and the quality that make the picture about as good and as large as it was."""
+    if quality == _BEST:
+        return _QUICK, quality
+    part, quick = trial.bands(image), max(quality - 3, 0)
+    options = {"subsampling": subsampling, "quality": quick}
+    drawn = _saved(part, b"", {**options, "speed": _QUICK})
+    denser = _saved(part, b"", {**options, "speed": _NEXT})
+    if len(drawn) <= len(denser) * _LARGER and _like(part, drawn) >= trial.LEAST:
+        return _QUICK, quick
+    if quality >= _FINE:
+        return _NEXT, quality - 15
+    if quality < _LOW:
+        return _USUAL, quality
+    return _SLOW, quality - min((quality - _LOW) // 2, 10)
+
+
+def _like(part: Image.Image, drawn: bytes) -> float:
+    image = opened(drawn, ("AVIF",))
+    with reading("AVIF"):
+        image.load()
+    return trial.decibels(part, image)
 
 
 def _coding(data: bytes) -> Coding:
