@@ -68,7 +68,7 @@ class Answer:
     @property
     def stopped(self) -> bool:
         """True where a guard has ended the response: nothing more of it is wanted."""
-        return self._body is not None and self._body.stopped
+        return self._body is not None and self._body.stopped and not self._setting.observe
 
     @property
     def started(self) -> bool:

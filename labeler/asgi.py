@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import traceback
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -17,7 +18,7 @@ from labeler.headers import blocked, relabelled
 from labeler.incoming import Incoming
 from labeler.response import Start
 from labeler.scope import BYPASSES, Wishes, wishes
-from labeler.values import Outcome, State
+from labeler.values import Outcome, State, Verdict
 from labeler.workers import Errands, Workers
 
 log = logging.getLogger("labeler")
@@ -98,9 +99,10 @@ class Responder:
         await self._incoming.read()
         try:
             await self._app(self._incoming.scope, self._incoming.next, self._label)
-        except Exception:
+        except Exception as error:
             if self._answer is not None and self._answer.stopped:
                 log.debug("the app ended with an error after a guard had ended its answer", exc_info=True)
+                _let_go(error)
                 return
             await self._broken_off(raised=True)
             raise
@@ -142,26 +144,25 @@ class Responder:
         self._opening = message
         dialect = self._claim.dialect
         assert dialect is not None
-        wrong = None
+        verdict: Verdict | PolicyError | None = None
         wished = Wishes()
         try:
             wished = wishes(self._incoming.scope.get("labeler"))
         except PolicyError as error:
-            wrong = error
-        exchange = self._incoming.exchange(wished)
-        request = self._incoming.request
-        if self._labeler.reminders.wanted:
-            exchange, notes = await self._labeler.reminders(exchange, wished.session)
-            request = request._replace(notes=(*request.notes, *notes))
+            verdict = error
+        exchange, request = self._incoming.exchange(wished), self._incoming.request
+        if verdict is None and self._labeler.reminders.wanted:
+            exchange, verdict, notes = await self._labeler.reminders(exchange, wished.session)
+            request = request._replace(notes=(*request.notes, *notes)) if notes else request
         self._answer = self._labeler.open(
-            dialect, exchange, request, wrong=wrong, assume_visible=self._claim.assume_visible
+            dialect, exchange, request, verdict=verdict, assume_visible=self._claim.assume_visible
         )
         start, data = self._answer.begin(message["status"], list(message.get("headers", ())))
         await self._out(self._answer, start, data, more=True)
 
     async def _pass_on(self, answer: Answer, message: Message) -> None:
         if self._over:
-            if answer.stopped:  # as a server says that the client has left: the app ends what it is doing
+            if answer.stopped:
                 raise OSError(_ENDED)
             return
         if not message.get("more_body", False):
@@ -173,8 +174,10 @@ class Responder:
         start, data = answer.feed(body)
         if data is body and start is None and (data or answer.started) and not answer.broken:
             await self._send(message)
-        elif start is not None or data or answer.broken:
+        elif start is not None or data or answer.broken or answer.stopped:
             await self._out(answer, start, data, more=True)
+        if answer.stopped:  # as a server says that the client has left: the app ends what it is doing
+            raise OSError(_ENDED)
         if answer.waiting:
             self._hand_out(answer)
 
@@ -251,7 +254,7 @@ class Responder:
     async def _left(self, answer: Answer, *, raised: bool) -> None:
         """Send what is held of a response that broke off; pictures that are still away follow."""
         start, data = answer.close(clean=False)
-        if answer.broken or (answer.over and raised):
+        if answer.broken or (answer.over and raised and not answer.stopped):
             return
         self._hand_out(answer)
         if start is not None:
@@ -267,6 +270,20 @@ class Responder:
         if not clean:
             self._answer.close(clean=False)
         self._labeler.end(self._answer)
+
+
+def _let_go(error: BaseException) -> None:
+    """Free what the frames of an app hold that was ended: a generator that streams is closed by that, and
+    not when the garbage is collected some time."""
+    seen: list[BaseException] = []
+    todo: list[BaseException | None] = [error]
+    while todo:
+        one = todo.pop()
+        if one is not None and not any(one is other for other in seen):
+            seen.append(one)
+            traceback.clear_frames(one.__traceback__)
+            todo += (one.__cause__, one.__context__)
+            todo += one.exceptions if isinstance(one, BaseExceptionGroup) else ()
 
 
 async def _refuse(send: Send, reason: str) -> None:

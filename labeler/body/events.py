@@ -12,7 +12,7 @@ from labeler.body.whole import JsonBody
 from labeler.errors import ContentError
 from labeler.framing import json_text, sse
 from labeler.framing.sniff import BLANK
-from labeler.labels.slot import OPEN
+from labeler.labels.heard import OPEN
 from labeler.values import SlotOutcome
 
 _loads = json_text.loads_fast
@@ -64,14 +64,16 @@ class EventBody(Records):
             if rest and clean:
                 self._unended = _missing_end(rest)
                 out.append(self._record(rest))
+                if self.stopped:
+                    return b"".join(out)
             elif rest:  # torn: whatever it was to be, it is none of our failures
                 self._held.append(Piece(rest))
             rest = b""
             out.append(self._end(clean=clean))
             if clean:
                 self._shapes.end()
-        except Stopped as stopped:
-            out.append(self._stop(stopped.index, rest))
+        except Stopped:
+            out.append(self._stop(rest))
         except ContentError as error:
             out.append(self._failed(str(error), rest))
         if self._sidecar and not self.failure:

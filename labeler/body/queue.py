@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import partial
+from typing import Any
 
 from labeler.body.base import Body, Job
-from labeler.body.pictures import Given, Run, Watch, spelled, within
+from labeler.body.pictures import SHORTEST, Given, Run, Watch, spelled, within
 from labeler.body.places import Range, Source, moved
 from labeler.body.splice import Piece
 from labeler.dialects.base import Doc, Picture, Shift, Text
@@ -43,7 +44,6 @@ class Queue(Body):
         self._held: list[Piece] = []
         self._end_at = -1  # among the held: where the last words go, should a usage chunk have been the end
         self._touched: list[Record] = []  # records among the held that get words
-        self._out: set[int] = set()  # answers of which something has left, where a guard may stop them
         self._late: list[tuple[Record, Text | Shift, bool]] = []  # what waits for how its answer begins
 
     @property
@@ -54,11 +54,43 @@ class Queue(Body):
     @property
     def _undecided(self) -> bool:
         """Whether what is held waits for more of the text."""
-        waiting = self._end_at >= 0 and len(self._held) < HELD
+        waiting = (self._end_at >= 0 and len(self._held) < HELD) or self._repeated
         return waiting or any(slot.holding or slot.unread for slot in self._slots.values())
 
+    @property
+    def _repeated(self) -> bool:
+        """Whether a text that a guard may stop came in copies alone, which are read at its end."""
+        return self.job.stops and any(
+            isinstance(part, Text) and self._slots[part.slot].fresh for _, part, _ in self._late
+        )
+
     def settled(self) -> bytes:
-        return b"" if self._undecided else self._flush()
+        return self._leave()
+
+    def _leave(self) -> bytes:
+        """Let go what waits for nothing: all of it, or what stands before the sentences that guards have
+        not read to their end."""
+        if not self._undecided:
+            return self._flush()
+        slots = self._slots.values()
+        if not self.job.stops or self._drawing or self._end_at >= 0 or self._repeated:
+            return b""
+        if any(slot.holding for slot in slots):
+            return b""
+        firsts = {id(slot.unread_from()[0].piece) for slot in slots if slot.unread}
+        at = next(at for at, piece in enumerate(self._held) if id(piece) in firsts)
+        if not at:
+            return b""
+        leaves, self._held = self._held[:at], self._held[at:]
+        stay = {id(piece) for piece in self._held}
+        if self._late:
+            self._catch_up()
+        for record in self._touched:
+            record.locate()
+        self._touched = [record for record in self._touched if id(record.piece) in stay]
+        for slot in slots:
+            slot.left(lambda handle: id(handle[0].piece) in stay)
+        return self.output.write(leaves)
 
     def _give(self, pieces: list[Piece]) -> None:
         """Put events of our own behind those that are held, or before the one that seemed to be the end."""
@@ -117,7 +149,8 @@ class Queue(Body):
         self._touched.clear()
         self._end_at = -1
         if self.job.stops:
-            self._out |= {index for index, slot in self._slots.items() if slot.open}
+            for slot in self._slots.values():
+                slot.left()
         if not self._held:
             self.output.passed(len(raw))
             return raw
@@ -153,9 +186,37 @@ class Queue(Body):
             self._collected(*watch.end())
 
     def _collected(self, content: str, runs: list[Run]) -> None:
+        if len(content) < SHORTEST:
+            return
         (_, part), _, _ = runs[0]
         self._touched += [record for (record, _), _, _ in runs]
-        self.pictures.add(Given("base64", content, spelled(part.path)), partial(_put, runs))
+        given = Given("base64", content, spelled(part.path), within=True)
+        self.pictures.add(given, partial(_put, runs))
+
+
+def like(slot: Slot) -> tuple[Any, sse.Event]:
+    """The document and the event after which one of our own for this answer is made."""
+    last = slot.last
+    return (last.doc, last.event) if isinstance(last, Record) else (last, _LIKE)
+
+
+def own(data: bytes) -> Piece:
+    """An event of ours."""
+    piece = Piece(b"")
+    piece.add(0, data)
+    return piece
+
+
+def gone(raw: bytes) -> Piece:
+    """What came and does not leave."""
+    piece = Piece(raw)
+    piece.add(0, b"", removed=raw)
+    return piece
+
+
+def beside(sidecar: bytes, chunk: bytes) -> bytes:
+    """A document with the `aigc` object, if there is one to give."""
+    return b'{"aigc":%s,%s' % (sidecar, chunk[1:]) if sidecar else chunk
 
 
 def _put(runs: list[Run], content: bytes) -> None:
@@ -163,3 +224,6 @@ def _put(runs: list[Run], content: bytes) -> None:
     for (record, part), start, end in runs:
         record.replace(Range(part.path, part.text, start, end), content)
         content = b""
+
+
+_LIKE = sse.Event(b"", (), b"data: ", b"\n")

@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from labeler.body.base import BROKEN_OFF, UPSTREAM_ERROR, Job, Stopped
-from labeler.body.queue import HELD, Queue, Record
+from labeler.body.queue import HELD, Queue, Record, beside, gone, like, own
 from labeler.body.shapes import Shapes
 from labeler.body.splice import Piece
 from labeler.dialects.base import Broken, End, Failure, Finish, Picture, Shift, Text, Tool
 from labeler.errors import ContentError
 from labeler.framing import json_text, sse
-from labeler.labels.slot import CLOSED, THINKING, Slot
+from labeler.labels.heard import CLOSED, THINKING
+from labeler.labels.slot import Slot
 from labeler.values import SlotOutcome
 
 DONE = b"[DONE]"
@@ -30,7 +31,9 @@ class Records(Queue):
         self._passing = bool(job.mute and not job.beside and job.draw is None)
         self._sidecar = job.sidecar if job.beside else b""
         self._beside = False  # the stream has an `aigc` object
+        self._carrier: Piece | None = None  # the event into which it was put
         self._shapes = Shapes(job.dialect, mute=bool(job.mute))
+        self._seen: Record | None = None  # the last one
 
     def slots(self) -> tuple[SlotOutcome, ...]:
         if self.job.mute:
@@ -39,6 +42,12 @@ class Records(Queue):
         return tuple(slot.outcome(at, self.number(at, many)) for at, slot in sorted(self._slots.items()))
 
     def _record(self, raw: bytes) -> bytes:
+        try:
+            return self._read(raw)
+        except Stopped:
+            return self._stop(raw)
+
+    def _read(self, raw: bytes) -> bytes:
         event = sse.parse(raw)
         if event is None:
             return self._overtake(raw)
@@ -46,7 +55,7 @@ class Records(Queue):
         if _NAMED_ERROR.search(event.prefix):
             return self._upstream_error(raw)
         if payload == DONE:
-            return self._ended_by(raw)
+            return self._end() + self._flush(raw)
         try:
             doc = json_text.loads(event.payload)
         except ValueError:
@@ -66,20 +75,15 @@ class Records(Queue):
         self._held.append(Piece(raw))
         return b""
 
-    def _ended_by(self, raw: bytes) -> bytes:
-        try:
-            return self._end() + self._flush(raw)
-        except Stopped as stopped:
-            return self._stop(stopped.index, raw)
-
     def _document(self, record: Record) -> bytes:
         try:
             return self._labelled(record)
-        except Stopped as stopped:
-            return self._stop(stopped.index, record.piece.raw)
+        except Stopped:
+            return self._stop(record.piece.raw)
 
     def _labelled(self, record: Record) -> bytes:
         doc = record.doc
+        self._seen = record
         self._shapes.see(doc)
         if "aigc" in doc:
             self._beside, self._sidecar = True, b""
@@ -106,21 +110,21 @@ class Records(Queue):
             elif isinstance(part, Text):
                 self._text(record, part)
             elif isinstance(part, Tool):
-                self._tool(self._slot(part.slot))
+                self._tool(part.slot)
             elif isinstance(part, Broken):
-                self._slot(part.slot)
+                self._slot(part.slot).ends_at((record, None))
                 before += self._close_slot(part.slot, None, UPSTREAM_ERROR)
             elif isinstance(part, Finish):
                 before += self._finish(record, part.slot, parts, wholes)
         if self._sidecar and any(isinstance(part, Text | Finish) for part in parts):
             record.insert_member("aigc", self._sidecar)
-            self._beside, self._sidecar = True, b""
+            self._carrier, self._beside, self._sidecar = record.piece, True, b""
         self._give(before)
         self._held.append(record.piece)
         for slot in self._slots.values():
             if slot.holding and (len(self._held) >= HELD or (silent and slot.blank)):
                 self._insert(slot.settle())
-        return b"" if self._undecided else self._flush()
+        return self._leave()
 
     def _slot(self, index: int) -> Slot:
         slot = self._slots.get(index)
@@ -129,11 +133,16 @@ class Records(Queue):
             slot = self._slots[index] = Slot(self.job.plan, self.job.limits.answer, reader)
         return slot
 
-    def _tool(self, slot: Slot) -> None:
+    def _tool(self, index: int) -> None:
         """What follows is not for people: nothing is waited for any more."""
+        slot = self._slot(index)
         slot.tool = True
         if slot.holding:
             self._insert(slot.settle())
+        if slot.unread:
+            slot.read_out()
+        if slot.stopped is not None:
+            raise Stopped(index)
 
     def _text(self, record: Record, part: Text) -> None:
         if part.text:
@@ -150,6 +159,7 @@ class Records(Queue):
 
     def _finish(self, record: Record, index: int, parts: list[Any], wholes: dict[int, Text]) -> list[Piece]:
         slot = self._slot(index)
+        slot.ends_at((record, None))
         if slot.fresh and index in wholes:
             self._insert(slot.complete((record, wholes[index]), wholes[index].text))
             if slot.stopped is not None:
@@ -183,11 +193,8 @@ class Records(Queue):
         return [self._injected(slot, index, words)]
 
     def _injected(self, slot: Slot, index: int, words: str, sidecar: bytes = b"") -> Piece:
-        doc, event = _like(slot)
-        chunk = self.job.dialect.chunk(doc, index, words)
-        if sidecar:
-            chunk = b'{"aigc":%s,%s' % (sidecar, chunk[1:])
-        return _own(event.write(chunk))
+        doc, event = like(slot)
+        return own(event.write(beside(sidecar, self.job.dialect.chunk(doc, index, words))))
 
     def _close_all(self, failed: str = "") -> list[Piece]:
         """End all answers, with no event at hand that ends them."""
@@ -210,33 +217,31 @@ class Records(Queue):
         self._end_at = -1
         return self._flush()
 
-    def _stop(self, index: int, raw: bytes) -> bytes:
+    def _stop(self, raw: bytes) -> bytes:
         """End the response here: what is held and `raw` do not leave, safe words and the dialect's own
         end for filtered content do."""
-        held = [piece.raw for piece in self._held if piece.raw]
-        pieces = [_gone(one) for one in (*held, raw) if one]
+        pieces = [gone(one) for one in (*(piece.raw for piece in self._held), raw) if one]
+        if self._carrier in self._held:
+            self._sidecar = self.job.sidecar
         self._held.clear()
-        self._touched.clear()
         self._late.clear()
         self._watches.clear()
         self.pictures.abandon("the answer was stopped")
         for at, slot in sorted(self._slots.items()):
-            pieces += self._cut_off(at, slot, ended=at != index)
-        pieces.append(_own(b"data: %s\n\n" % DONE))
+            pieces += self._cut_off(at, slot)
+        pieces.append(own(b"data: %s\n\n" % DONE))
         self.stopped = self._passing = True
         return self.output.write(pieces)
 
-    def _cut_off(self, index: int, slot: Slot, *, ended: bool) -> Iterator[Piece]:
-        if ended and slot.state == CLOSED:
+    def _cut_off(self, index: int, slot: Slot) -> Iterator[Piece]:
+        if slot.over and slot.stopped is None:
             return
-        doc, event = _like(slot)
-        if slot.stopped is not None:
-            words = slot.replaced(slot.stopped.words, out=index in self._out)
-        else:
-            words = slot.close(failed="another answer was stopped")[1] if index in self._out else ""
-        if words:
-            yield _own(event.write(self.job.dialect.chunk(doc, index, words)))
-        yield _own(event.write(self.job.dialect.ending(doc, index)))
+        slot.last = slot.last or self._seen
+        doc, event = like(slot)
+        if words := slot.cut_off():
+            yield own(event.write(self.job.dialect.chunk(doc, index, words)))
+        yield own(event.write(beside(self._sidecar, self.job.dialect.ending(doc, index))))
+        self._sidecar = b""
 
     def _upstream_error(self, raw: bytes) -> bytes:
         self._shapes.known = True
@@ -268,25 +273,8 @@ class Records(Queue):
         self.degraded = marked
         for slot in slots:
             self._insert(slot.close(failed=reason)[0])
+            if slot.stopped is not None:  # what was held does not pass
+                self.notes.append(reason)
+                self.failure, self.degraded = "", False
+                return self._stop(rest)
         return self._flush(rest)
-
-
-def _like(slot: Slot) -> tuple[Any, sse.Event]:
-    """The document and the event after which one of our own for this answer is made."""
-    like = slot.last
-    return (like.doc, like.event) if isinstance(like, Record) else (like, _LIKE)
-
-
-def _own(data: bytes) -> Piece:
-    piece = Piece(b"")
-    piece.add(0, data)
-    return piece
-
-
-def _gone(raw: bytes) -> Piece:
-    piece = Piece(raw)
-    piece.add(0, b"", removed=raw)
-    return piece
-
-
-_LIKE = sse.Event(b"", (), b"data: ", b"\n")

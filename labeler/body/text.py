@@ -26,7 +26,6 @@ class TextBody(Body):
         self._charset = charset
         self._whole = whole
         self._slot = Slot(job.plan, job.limits.answer, job.reader() if job.reader is not None else None)
-        self._out = False  # some of the answer has left
         self._held: list[tuple[Piece, str]] = []
         self._cut = b""
         try:
@@ -112,17 +111,29 @@ class TextBody(Body):
             return self._stop()
         if self._slot.holding or self._slot.unread:
             self._held.append(handle)
-            return b""
-        self._out = True
+            return self._release() if self._slot.unread else b""
+        if self.job.stops:
+            self._slot.left()
         return self._flush(piece)
+
+    def _release(self) -> bytes:
+        """Let go what stands before a sentence that is not complete."""
+        first = self._slot.unread_from()
+        at = next(at for at, handle in enumerate(self._held) if handle is first)
+        leaves, self._held = self._held[:at], self._held[at:]
+        self._slot.left(lambda handle: any(handle is held for held in self._held))
+        return self.output.write([piece for piece, _ in leaves])
 
     def _stop(self) -> bytes:
         """End the text here: what is held does not leave, safe words do."""
-        stopped = self._slot.stopped
-        assert stopped is not None
         pieces, self._held = [piece.raw for piece, _ in self._held], []
+        try:
+            words = self._encoded(self._slot.cut_off(), "surrogateescape")
+        except ContentError as error:
+            self.failure, self.broken = str(error), True
+            return b""
         gone = Piece(b"".join(pieces))
-        gone.add(0, self._encoded(self._slot.replaced(stopped.words, out=self._out)), removed=gone.raw)
+        gone.add(0, words, removed=gone.raw)
         self.stopped = True
         return self.output.write([gone])
 
@@ -132,9 +143,9 @@ class TextBody(Body):
             at = len(text[: insertion.at].encode(self._charset, "surrogateescape")) if insertion.at else 0
             piece.add(at, self._encoded(insertion.words))
 
-    def _encoded(self, words: str) -> bytes:
+    def _encoded(self, words: str, errors: str = "strict") -> bytes:
         try:
-            return words.encode(self._charset)
+            return words.encode(self._charset, errors)
         except (UnicodeEncodeError, LookupError):
             msg = f"the label cannot be written in {self._charset}"
             raise ContentError(msg) from None
@@ -149,4 +160,5 @@ class TextBody(Body):
 
     def _fail(self, reason: str) -> None:
         self.failure = reason
-        self.broken = self.job.on_failure == "block" and not self._slot.marked
+        marked = self._slot.marked and not self.job.stops  # what a guard may stop does not go on unread
+        self.broken = self.job.on_failure == "block" and not marked

@@ -18,7 +18,7 @@ from labeler.framing import json_text
 from labeler.framing.sse import BOM
 from labeler.labels.plan import Plan
 from labeler.labels.reading import Reader
-from labeler.labels.whole import instead, whole
+from labeler.labels.whole import instead, visible, whole
 from labeler.values import Guarded, SlotOutcome, State
 
 
@@ -120,7 +120,7 @@ class JsonBody(Body):
                 found.append((range_, Given(picture.form, picture.text, spelled(picture.path))))
             for text in one.texts:
                 for start, end in within(text.text) if "base64," in text.text else ():
-                    given = Given("base64", text.text[start:end], spelled(text.path))
+                    given = Given("base64", text.text[start:end], spelled(text.path), within=True)
                     found.append((Range(text.path, text.text, start, end), given))
         for range_, given in found:
             self.pictures.add(given._replace(alone=len(found) == 1), partial(source.replace, range_))
@@ -130,11 +130,10 @@ class JsonBody(Body):
         joined = texts[0].text if len(texts) == 1 else "".join([text.text for text in texts])
         plan, reader = self.job.plan, self.job.reader() if self.job.reader is not None else None
         if reader is not None:
-            stopped = reader.feed(joined)
-            stopped = reader.end() or stopped
-            plan = plan.with_more(reader.more)
+            stopped = reader.feed(visible(joined)) or reader.end()
             if stopped is not None:
                 return self._instead(source, one, count, plan, stopped, reader)
+            plan = plan.with_more(reader.more)
         inserts, said, reason = whole(joined, plan, tool=one.tool or one.broken)
         if len(texts) == 1:
             source.insert_words(texts[0], inserts)

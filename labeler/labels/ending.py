@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Callable
 
 from labeler.labels.markdown import Blocks
 from labeler.labels.plan import GAP
@@ -18,9 +19,11 @@ _BODY_END = re.compile(r"</body\s*>\s*</html\s*>\s*\Z", re.IGNORECASE)
 
 
 class Ending:
-    """The end of a text that arrives in pieces."""
+    """The end of a text that arrives in pieces. `listen` gets the whole text too, in few large pieces:
+    the last one with `hand_on`."""
 
-    def __init__(self) -> None:
+    def __init__(self, listen: Callable[[str], object] | None = None) -> None:
+        self._listen = listen
         self._pieces: list[str] = []
         self._size = 0
         self._tail = ""
@@ -39,8 +42,15 @@ class Ending:
         text = "".join(self._pieces[-size:])
         return (self._tail + text)[-size:] if len(text) < size else text[-size:]
 
+    def hand_on(self) -> None:
+        """Let who listens have all of the text so far."""
+        if self._pieces:
+            self._fold()
+
     def _fold(self) -> None:
         text = "".join(self._pieces)
+        if self._listen is not None:
+            self._listen(text)
         self._pieces.clear()
         self._size = 0
         self._tail = (self._tail + text)[-_TAIL:] if len(text) < _TAIL else text[-_TAIL:]

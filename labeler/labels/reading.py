@@ -11,14 +11,14 @@ from labeler.values import Because, Guarded, Stamp
 class Reader(Protocol):
     """Reads the visible text of one answer; makes one verdict of it, however it is cut.
 
-    `stops` says whether it may stop the answer at all; `waiting` whether the text so far ends in a
-    sentence that nobody may see before it has been read to its end.
+    `stops` says whether it may stop the answer at all; `unread` how many characters at the end of the text
+    so far nobody may see: before their sentence has been read to its end, or because it stops the answer.
     """
 
     stops: bool
 
     @property
-    def waiting(self) -> bool: ...
+    def unread(self) -> int: ...
 
     def feed(self, text: str) -> Guarded | None:
         """Take the next piece; what stops the answer here, or None."""

@@ -10,32 +10,27 @@ from __future__ import annotations
 from typing import Any
 
 from labeler.errors import ContentError
-from labeler.labels.ending import Ending, closing
+from labeler.labels.ending import closing
+from labeler.labels.heard import CLOSED, HEAD, JSON, OPEN, THINKING, Heard
 from labeler.labels.opening import THOUGHT, Opening, is_json, opening
 from labeler.labels.pieces import Insertion, Piece, place
 from labeler.labels.plan import Plan
 from labeler.labels.reading import Reader
-from labeler.labels.whole import instead, united, whole
-from labeler.values import Guarded, SlotOutcome, Stamp, State
+from labeler.labels.whole import united, whole
+from labeler.values import SlotOutcome, State
 
-HEAD, THINKING, OPEN, JSON, CLOSED = range(5)
 LEAD = 256
 """The start of a picture's `data:` URL is no longer than this."""
 _HELD = 4096
 """No more characters are held back than this (white space, inline reasoning that may begin)."""
 
 
-class Slot:
+class Slot(Heard):
     """The labels of one answer that arrives in pieces."""
 
     def __init__(self, plan: Plan, limit: int, reader: Reader | None = None) -> None:
         """`reader` reads the text; look at `stopped` after each call where it may stop an answer."""
-        self.plan = plan
-        self.reader = reader
-        self.stopped: Guarded | None = None
-        self.state = HEAD
-        self.said: tuple[Stamp, ...] = ()
-        self.reason = ""
+        super().__init__(plan, reader)
         self.tool = False
         """The turn goes on with a tool call, so nothing is said after its text."""
         self.base: int | None = None
@@ -45,10 +40,7 @@ class Slot:
         self._limit = limit
         self._pending: list[Piece] = []
         self._waiting = 0
-        self._fed = self._reasoned = False
-        self._ending = Ending()
-        self.run = self._ending.add if reader is None else self._heard
-        """Takes a piece without a look at its start; only in state OPEN."""
+        self._fed = False
         self._kept: list[str] = []
         self._length = 0
         self._head = (0, "")  # what a repetition of the whole text gets at its start
@@ -58,16 +50,6 @@ class Slot:
     def holding(self) -> bool:
         """True while pieces wait for the decision on how the answer begins."""
         return self.state == HEAD and bool(self._pending)
-
-    @property
-    def unread(self) -> bool:
-        """True while the text ends in a sentence that must not leave before it is complete."""
-        return self.state == OPEN and self.reader is not None and self.reader.waiting
-
-    @property
-    def open(self) -> bool:
-        """True while there is text whose end has not come."""
-        return self.state in (OPEN, JSON)
 
     @property
     def blank(self) -> bool:
@@ -94,7 +76,8 @@ class Slot:
     def recent(self) -> str:
         """The last characters of the text so far, enough to tell how a picture's URL begins."""
         if self.state == OPEN:
-            return self._ending.recent(LEAD)
+            later = "" if self._written else "".join([text for _, text in self._later])
+            return (self._ending.recent(LEAD) + later)[-LEAD:]
         kept = [*self._kept[-LEAD:], *[piece.text for piece in self._pending]]
         return "".join(kept)[-LEAD:]
 
@@ -105,13 +88,13 @@ class Slot:
     def feed(self, handle: Any, text: str) -> list[Insertion]:
         """Take the next piece; what goes in where. Look at `holding` afterwards."""
         if self.state == OPEN:
-            self.run(text)
+            self._add(handle, text)
             return []
         if self.state == JSON:
-            self._keep(text)
+            self._keep(handle, text)
             return []
         if self.state == CLOSED:
-            return self._reopen(text)
+            return self._reopen(handle, text)
         self._fed = True
         piece = Piece(handle, text)
         if self.state == THINKING:
@@ -140,6 +123,9 @@ class Slot:
         given = self.settle() if self.state == HEAD else []
         if self.state in (HEAD, THINKING):
             self.reason = failed or ("tool call" if self.tool else "no text")
+            return given, ""
+        self.read_out()
+        if self.stopped is not None:
             return given, ""
         words = "" if self.tool or failed else self._last_words()
         self.reason = self.reason or failed or ("tool call" if self.tool else "")
@@ -178,32 +164,6 @@ class Slot:
             return SlotOutcome(index, number, state, self.reason, self.said)
         return SlotOutcome(index, number, state, self.reason, self.said, reader.because, reader.guarded)
 
-    def replaced(self, words: str, *, out: bool) -> str:
-        """End the answer with safe words. `out`: some of it has left, its marker too; else they stand
-        behind the marker, as an answer of their own. Gives what is to be said."""
-        safe = Stamp("disclaimer", words, "end", self.stopped.policy if self.stopped else "")
-        self.state = CLOSED
-        if out:
-            self.said = united(self.said, self.plan.closing)
-            return self._ending.closing((safe, *self.plan.closing))
-        self.said = self.plan.said
-        return instead(words, self.plan)
-
-    def _heard(self, text: str) -> None:
-        self._ending.add(text)
-        assert self.reader is not None
-        self.stopped = self.stopped or self.reader.feed(text)
-
-    def _read_end(self) -> None:
-        if self.reader is not None:
-            self.stopped = self.stopped or self.reader.end()
-            self.plan = self.plan.with_more(self.reader.more)
-
-    def _read_whole(self, text: str) -> None:
-        if self.reader is not None:
-            self.stopped = self.reader.feed(text)
-            self._read_end()
-
     def _snapshot(self, handle: Any, text: str) -> list[Insertion]:
         """A stream that only repeats: each event carries the text from its start."""
         begun = opening(text, self.plan.opening, final=False)
@@ -212,18 +172,18 @@ class Slot:
         self.said = begun.said
         return [Insertion(handle, begun.at, begun.words)] if begun.words else []
 
-    def _reopen(self, text: str) -> list[Insertion]:
+    def _reopen(self, handle: Any, text: str) -> list[Insertion]:
         """Text after the end (an upstream that goes on): its end will be labelled again."""
         if not text.strip() or self.reason not in ("", "tool call", "JSON answer"):
             return []
         self.reason = ""
         if self._kept:
             self.state = JSON
-            self._keep(text)
+            self._keep(handle, text)
         else:
-            self.state, self._ending = OPEN, Ending()
-            self.run = self._ending.add if self.reader is None else self._heard
-            self.run(text)
+            self.state, self._ending, self._written = OPEN, self._new_ending(), False
+            self.run = self._heard if self._stops else self._ending.add
+            self._add(handle, text)
         return []
 
     def _decide(self, *, final: bool) -> list[Insertion]:
@@ -237,14 +197,16 @@ class Slot:
             return self._think(pending)
         if begun.kind == "json":
             self.state = JSON
-            self._keep(head)
+            for piece in pending:
+                self._keep(piece.handle, piece.text[piece.skip :])
             return []
-        return self._open(begun, head, pending)
+        return self._open(begun, pending)
 
-    def _open(self, begun: Opening, head: str, pending: list[Piece]) -> list[Insertion]:
-        self.state = OPEN
+    def _open(self, begun: Opening, pending: list[Piece]) -> list[Insertion]:
+        self.state, self._opened = OPEN, (begun.at, begun.words)
         self.said = begun.said
-        self.run(head)
+        for piece in pending:
+            self._add(piece.handle, piece.text[piece.skip :])
         handle, at = place(pending, begun.at)
         self._head = (self._length + begun.at, begun.words)
         return [Insertion(handle, at, begun.words)] if begun.words else []
@@ -267,17 +229,19 @@ class Slot:
             end -= len(piece.text)
         return self._decide(final=False) if self._pending else []
 
-    def _keep(self, text: str) -> None:
+    def _keep(self, handle: Any, text: str) -> None:
         self._kept.append(text)
         self._length += len(text)
         if self._length > self._limit:
             msg = f"an answer that begins as JSON is longer than {self._limit} bytes (limits.answer)"
             raise ContentError(msg)
+        if self.reader is not None:
+            self._add(handle, text)
 
     def _last_words(self) -> str:
         if self.state == JSON:
             return self._after_json("".join(self._kept))
-        self._read_end()
+        self._write_down()
         words = self._ending.closing(self.plan.closing)
         self.said = united(self.said, self.plan.closing)
         return words
@@ -287,6 +251,5 @@ class Slot:
         if is_json(text):
             self.reason = "JSON answer"
             return ""
-        self._read_whole(text)
         self.said = united(self.plan.opening, self.plan.closing)
         return closing(text, self.said)[1]

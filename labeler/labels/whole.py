@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from labeler.labels.ending import closing
-from labeler.labels.opening import opening
+from labeler.labels.opening import THINK, THOUGHT, opening
 from labeler.labels.plan import GAP, Plan
 from labeler.values import Stamp
 
@@ -11,6 +11,13 @@ from labeler.values import Stamp
 def instead(words: str, plan: Plan) -> str:
     """Safe words as an answer of their own, with its labels."""
     return GAP.join([*(one.words for one in plan.opening), words, *(one.words for one in plan.closing)])
+
+
+def visible(text: str) -> str:
+    """A text without the inline reasoning that it begins with."""
+    if not text.removeprefix("\ufeff").lstrip().startswith(THINK):
+        return text
+    return text.partition(THOUGHT)[2]
 
 
 def whole(

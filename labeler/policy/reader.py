@@ -14,6 +14,8 @@ from labeler.policy.topics.scan import Found, Scanner
 from labeler.values import Because, Guarded, Stamp
 
 _ENDS = re.compile(r"[。！？!?；;\n]|\.(?=\s)")
+_EMPTY = re.compile(r"([。！？!?；;\n.])[\W_]*[。！？!?；;\n]")
+"""An end, and what follows it that is no sentence (`***`, `！！`)."""
 _BLOCK = 4096
 """Characters that are read in one go where nothing may be stopped."""
 _LONGEST = 1000
@@ -93,13 +95,13 @@ class AnswerReader:
     def _look(self, *, final: bool) -> Guarded | None:
         """Read the sentences that are complete."""
         text = "".join(self._pieces)
-        if self._block and not final:
+        if len(text) > _BLOCK and not final:
             cut, sentences = self._last(text)
             if sentences and not self._suspect(text[:cut]):
                 self._passage.extend(sentences)
                 self._keep(text[cut:])
                 return None
-        elif final and not self._suspect(text):
+        elif self._block and not self._suspect(text):
             return None
         ends = list(_ends(text, final=final))
         cut = ends[-1] if ends else 0
@@ -111,7 +113,7 @@ class AnswerReader:
 
     def _suspect(self, text: str) -> bool:
         """Whether some rule may find something in a text: most hold nothing of what any looks for."""
-        around = fold(well_formed(" ".join([*self._passage, text])))
+        around = fold(well_formed(" ".join([*self._passage, _EMPTY.sub(r"\1 ", text)])))
         return any(all(test(around) is not None for test in rule.tests) for rule in self._rules)
 
     def _last(self, text: str) -> tuple[int, list[str]]:
@@ -137,6 +139,7 @@ class AnswerReader:
             for rule in list(self._rules):
                 stopped = self._apply(rule)
                 if stopped is not None:
+                    self._size += len(text) - start
                     return stopped
         return None
 
