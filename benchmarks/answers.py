@@ -16,8 +16,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from benchmarks.common import Nothing, Row, asking, interleave, median_difference_ratio
 from labeler import Labeler, LabelMiddleware
 
-QUESTION = "孩子发烧39度怎么办"
-_REQUEST = json.dumps({"model": "qwen3-max", "messages": [{"role": "user", "content": QUESTION}]}).encode()
+PLAIN, GUARDED = "今天天气怎么样", "孩子发烧39度怎么办"
+"""A question whose answer nobody reads but for its end, and one whose answer a guard reads as a whole."""
+
+
+def request(question: str) -> bytes:
+    """A chat request's body."""
+    return json.dumps({"model": "qwen3-max", "messages": [{"role": "user", "content": question}]}).encode()
+
+
 _BATCH = 20
 
 
@@ -98,8 +105,9 @@ class ParseEditDump:
         await self.app(scope, receive, edit)
 
 
-def ask(loop: asyncio.AbstractEventLoop, app: Any) -> float:
+def ask(loop: asyncio.AbstractEventLoop, app: Any, question: str) -> float:
     """Seconds for one request, from a batch in process."""
+    body = request(question)
 
     async def once() -> None:
         async def send(message: Message) -> None:
@@ -118,7 +126,7 @@ def ask(loop: asyncio.AbstractEventLoop, app: Any) -> float:
             "headers": [
                 (b"host", b"localhost"),
                 (b"content-type", b"application/json"),
-                (b"content-length", b"%d" % len(_REQUEST)),
+                (b"content-length", b"%d" % len(body)),
                 (b"authorization", b"Bearer sk-123456"),
                 (b"user-agent", b"OpenAI/Python 3.57.0"),
                 (b"accept", b"application/json"),
@@ -126,7 +134,7 @@ def ask(loop: asyncio.AbstractEventLoop, app: Any) -> float:
             "client": ("127.0.0.1", 50000),
             "server": ("127.0.0.1", 80),
         }
-        await app(scope, asking(_REQUEST), send)
+        await app(scope, asking(body), send)
 
     async def batch() -> float:
         start = time.perf_counter()
@@ -143,7 +151,12 @@ def rows(rounds: int) -> list[Row]:
     found: list[Row] = []
     with asyncio.Runner() as runner:
         loop = runner.get_loop()
-        for size, name, aim in ((1_000, "1 KB", "<= 4"), (100_000, "100 KB", "<= 2")):
+        for size, name, aim, question in (
+            (1_000, "1 KB", "<= 4", PLAIN),
+            (1_000, "1 KB under a guard", "<= 4", GUARDED),
+            (100_000, "100 KB", "<= 2", PLAIN),
+            (100_000, "100 KB under a guard", "<= 2", GUARDED),
+        ):
             app = service(size)
             apps = {
                 "bare": app,
@@ -151,7 +164,9 @@ def rows(rounds: int) -> list[Row]:
                 "floor": ParseEditDump(app),
                 "base": Nothing(app),
             }
-            samples = interleave({key: partial(ask, loop, one) for key, one in apps.items()}, rounds)
+            samples = interleave(
+                {key: partial(ask, loop, one, question) for key, one in apps.items()}, rounds
+            )
             for beside, what, bound in (
                 ("floor", "orjson parse-edit-dump", aim),
                 ("base", "BaseHTTPMiddleware that does nothing", "<= 0.5"),

@@ -14,10 +14,11 @@ from labeler.policy.topics.scan import Found, Scanner
 from labeler.values import Because, Guarded, Stamp
 
 _ENDS = re.compile(r"[。！？!?；;\n]|\.(?=\s)")
-_EMPTY = re.compile(r"([。！？!?；;\n.])[\W_]*[。！？!?；;\n]")
+_EMPTY = re.compile(r"([。！？!?；;\n.])(?=\s*[^\w\s]|\s*_)[\W_]*[。！？!?；;\n]")
 """An end, and what follows it that is no sentence (`***`, `！！`)."""
 _BLOCK = 4096
 """Characters that are read in one go where nothing may be stopped."""
+_SHORT = 400
 _LONGEST = 1000
 """Characters of a sentence; what goes on without an end is cut here, so that the wait is bounded."""
 _SHOWN = 200
@@ -119,15 +120,18 @@ class AnswerReader:
     def _last(self, text: str) -> tuple[int, list[str]]:
         """Where the last complete sentence ends, and as many of the last ones as a passage may have;
         none where one of them is so long that it counts as several."""
-        tail = len(text) - _LONGEST * ((self._passage.maxlen or 1) + 2)
-        found = _ENDS.finditer(text, max(0, tail))
-        ends = [match.end() for match in found]
-        places = list(pairwise([0, *ends] if tail <= 0 else ends))
-        sentences = [text[start:end].strip() for start, end in places]
-        wanted = [one for one in sentences if any(map(str.isalnum, one))][-(self._passage.maxlen or 1) :]
-        long = any(end - start > _LONGEST for start, end in [*places, (ends[-1] if ends else 0, len(text))])
-        enough = tail <= 0 or len(wanted) == self._passage.maxlen
-        return (ends[-1], wanted) if ends and enough and not long else (0, [])
+        count = self._passage.maxlen or 1
+        for size in (_SHORT, _LONGEST * (count + 2)):
+            tail = len(text) - size
+            ends = [match.end() for match in _ENDS.finditer(text, max(0, tail))]
+            places = list(pairwise([0, *ends] if tail <= 0 else ends))
+            sentences = [text[start:end].strip() for start, end in places]
+            wanted = [one for one in sentences if any(map(str.isalnum, one))][-count:]
+            if ends and (tail <= 0 or len(wanted) == count):
+                parts = [*places, (ends[-1], len(text))]
+                long = any(end - start > _LONGEST for start, end in parts)
+                return (0, []) if long else (ends[-1], wanted)
+        return 0, []
 
     def _read(self, text: str, ends: list[int]) -> Guarded | None:
         """Look at whole sentences, one by one."""
