@@ -101,7 +101,13 @@ def test_policies_come_from_files_and_folders(tmp_path: Path) -> None:
     ("text", "line", "column", "field", "says"),
     [
         ("polcies: [general]", 1, 1, "polcies", "did you mean 'policies'"),
-        ("policies: [general, medicl]", 1, 21, "policies[1]", "shipped are advertising, code, companion, ecommerce, education, finance, general"),
+        (
+            "policies: [general, medicl]",
+            1,
+            21,
+            "policies[1]",
+            "shipped are advertising, code, companion, ecommerce, education, finance, general",
+        ),
         ("policies: []", 1, 11, "policies", "at least 1"),
         ("policies: [general]\ndefault: house", 2, 10, "default", "in use are: general"),
         ("policies: [medical]", 1, 1, "default", "no policy 'general'"),

@@ -4,6 +4,7 @@ without guards, and of what was found nothing leaves."""
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from functools import cache
 from itertools import pairwise
@@ -17,6 +18,7 @@ from labeler import Labeler, Outcome
 from labeler.values import Guarded
 from tests.driver import JSON, SSE, send
 from tests.guard_tools import RULE, ended, guard, guarded, streamed
+from tests.test_properties import EDGES, STREAMS, pieces
 from tests.wire import CALL, DONE, MARK, NOTE, chunk, content, documents, message, spoken
 
 SAFE = "☂"
@@ -58,6 +60,7 @@ FRAGMENTS = st.sampled_from(
     ]
 )
 ANSWERS = st.lists(FRAGMENTS, max_size=14).map(lambda parts: json.loads(json.dumps("".join(parts))))
+SILENT = re.compile(rb"(?:event)?: ping\n\n")
 CUTS = st.lists(st.integers(0, 80), max_size=12)
 
 
@@ -92,6 +95,13 @@ HOUSES = st.sampled_from(
         ("stop", "hold!"),
     ]
 )
+
+
+@cache
+def lenient(*actions: str) -> Labeler:
+    """A house with a guard that lets pass what it cannot label."""
+    with TemporaryDirectory() as folder:
+        return guarded(Path(folder), *map(guard, actions), fields="on_failure: pass\n")
 
 
 def cut(text: str, places: list[int]) -> list[str]:
@@ -139,8 +149,7 @@ def test_an_answer_without_a_find_is_what_it_is_without_guards(
 ) -> None:
     """Streams and complete answers, byte for byte."""
     labeler, plain = house(*actions), house()
-    pieces = cut(text, cuts)
-    chunks = [*(chunk({"content": piece}) for piece in pieces), chunk({}, "stop"), DONE]
+    chunks = [*(chunk({"content": piece}) for piece in cut(text, cuts)), chunk({}, "stop"), DONE]
     for body, kind in (([complete(text)], JSON), (chunks, SSE)):
         without = send(body, labeler=plain, content_type=kind)
         if not found((passed := ended(body, labeler, content_type=kind)).outcome):
@@ -211,9 +220,23 @@ def test_bytes_may_be_cut_anywhere(text: str, size: int) -> None:
     assert found(passed.outcome) == found(whole.outcome)
     if well_formed(text):
         data = text.encode()
-        pieces = [data[at : at + size] for at in range(0, len(data), size)] or [b""]
-        one = ended(pieces, labeler, path="/answer", content_type="text/plain; charset=utf-8")
+        parts = [data[at : at + size] for at in range(0, len(data), size)] or [b""]
+        one = ended(parts, labeler, path="/answer", content_type="text/plain; charset=utf-8")
         assert found(one.outcome) == found(whole.outcome)
+
+
+@given(STREAMS, EDGES)
+def test_any_stream_without_a_find_is_what_it_is_without_guards(body: bytes, at: list[int]) -> None:
+    """Whatever is in it beside text, however it is written and cut: the same bytes, but for comments, which
+    overtake what waits; the same account."""
+    one, other = (send(pieces(body, at), labeler=each) for each in (lenient("stop"), lenient()))
+    assert SILENT.sub(b"", one.body) == SILENT.sub(b"", other.body)
+    assert len(SILENT.findall(one.body)) == len(SILENT.findall(other.body))
+    assert (one.outcome.state, one.outcome.reason) == (other.outcome.state, other.outcome.reason)
+    assert one.outcome.slots == tuple(
+        replace(slot, number=mine.number)
+        for slot, mine in zip(other.outcome.slots, one.outcome.slots, strict=True)
+    )
 
 
 @given(ANSWERS)

@@ -8,7 +8,7 @@ from io import BytesIO
 import pytest
 from PIL import Image
 
-from tests.asgi_tools import EVENTS, Service, chat, events, said, service
+from tests.asgi_tools import DONE, EVENTS, Service, chat, event, events, said, service
 
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><rect/></svg>'
 
@@ -17,6 +17,9 @@ def png(width: int, height: int) -> bytes:
     out = BytesIO()
     Image.new("RGB", (width, height), "teal").save(out, "PNG")
     return out.getvalue()
+
+
+PICTURE = base64.b64encode(png(64, 64)).decode()
 
 
 def url(data: bytes, kind: str = "png") -> str:
@@ -62,3 +65,19 @@ def test_a_small_picture_of_its_own_is_no_example(here: Service) -> None:
     got = here.answer(chat("", images=[{"type": "image_url", "image_url": {"url": url(png(5, 5))}}]))
     assert here.outcome.pictures[0].state in ("applied", "failed")
     assert (got.status == 502) == (here.outcome.pictures[0].state == "failed")
+
+
+@pytest.mark.parametrize("cut", [0, 5, 9, 40])
+def test_behind_a_failure_no_picture_slips_out(here: Service, cut: int) -> None:
+    """After the marker an event that cannot be read lets the rest pass (`degraded`); a picture in it breaks
+    the transfer off under `block`, wherever its bytes are cut."""
+    last = event(f"![cat](data:image/png;base64,{PICTURE})")
+    at = last.index(b"data:image") + cut
+    got = here.answer(
+        [event("你好。"), b"data: {nonsense\n\n", event("再见。"), last[:at], last[at:], DONE], EVENTS
+    )
+    assert event("再见。") in got.body
+    assert PICTURE[:40].encode() not in got.body
+    assert not got.complete
+    assert "then a picture came" in here.outcome.reason
+    assert here.outcome.state == "failed"

@@ -216,7 +216,8 @@ def test_other_spellings_are_told(question: str, topic: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("typo", "says"), [("{发骚: 热病}", "there is no word '热病'"), ("{头痛: 发烧}", "'头痛' is a word itself")]
+    ("typo", "says"),
+    [("{发骚: 热病}", "there is no word '热病'"), ("{头痛: 发烧}", "'头痛' is a word itself")],
 )
 def test_a_misspelling_stands_for_a_word(tmp_path: Path, typo: str, says: str) -> None:
     """Of its own lexicon, and is none itself."""

@@ -34,7 +34,7 @@ class EventBody(Records):
 
     def feed(self, data: bytes) -> bytes:
         if self._passing:
-            return self._pass(data)
+            return self._unread(data) if self.failure else self._pass(data)
         rest = self._splitter.rest
         if not rest and data.find(b"\n") == len(data) - 2 and self._simple(data):
             return data

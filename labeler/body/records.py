@@ -19,6 +19,9 @@ from labeler.labels.slot import Slot
 from labeler.values import SlotOutcome
 
 DONE = b"[DONE]"
+_PICTURED = re.compile(rb"data:image\\?/|\"(?:b64_json|image_url)\"", re.IGNORECASE)
+_MARK = 16
+"""Bytes of the longest sign of a picture."""
 _NAMED_ERROR = re.compile(rb"event: ?error[\r\n]")
 
 
@@ -34,6 +37,7 @@ class Records(Queue):
         self._carrier: Piece | None = None  # the event into which it was put
         self._shapes = Shapes(job.dialect, mute=bool(job.mute))
         self._seen: Record | None = None  # the last one
+        self._tail = b""  # of what passed behind a failure
 
     def slots(self) -> tuple[SlotOutcome, ...]:
         if self.job.mute:
@@ -277,4 +281,13 @@ class Records(Queue):
                 self.notes.append(reason)
                 self.failure, self.degraded = "", False
                 return self._stop(rest)
-        return self._flush(rest)
+        return self._flush(b"") + self._unread(rest)
+
+    def _unread(self, data: bytes) -> bytes:
+        """What passes behind a failure; under `block` a picture that nobody would label breaks it off."""
+        if self.job.on_failure == "block" and self.pictures.wanted:
+            if _PICTURED.search(self._tail + data):
+                self.failure, self.broken = f"{self.failure}; then a picture came", True
+                return b""
+            self._tail = (self._tail + data)[-_MARK:]
+        return self._pass(data)
