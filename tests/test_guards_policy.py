@@ -38,6 +38,7 @@ MISTAKES: list[tuple[str, str, tuple[int, int, str], str]] = [
     ("[阿莫西林]", '[阿莫西林, ""]', (9, 23, "guards.dose.find[0].words[1]"), "at least 1"),
     ("[阿莫西林]", '["\\u200b"]', (9, 17, "guards.dose.find[0].words[0]"), "the word is empty"),
     ("- words: [阿莫西林]", "- word: [阿莫西林]", (9, 9, "guards.dose.find[0].word"), "unknown field"),
+    ("action: stop", "wihtin: 2", (11, 5, "guards.dose.wihtin"), "did you mean 'within'"),
     ("action: stop", "action: stopp", (11, 13, "guards.dose.action"), "did you mean 'stop'"),
     ("action: stop", "action: block", (11, 13, "guards.dose.action"), "'disclaim', 'replace', 'stop'"),
     ("action: stop", "window: words", (11, 13, "guards.dose.window"), "'sentence' or 'none'"),

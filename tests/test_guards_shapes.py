@@ -60,6 +60,7 @@ def test_no_picture_leaves_unlabelled_because_of_a_stop(labeler: Labeler, pieces
     assert text.startswith(f"{MARK}\n\n{BEFORE}")
     assert "阿" not in text
     assert SAFE in text
+    assert passed.outcome.state == "applied"
 
 
 def test_the_pictures_of_a_replaced_answer_are_gone(labeler: Labeler) -> None:

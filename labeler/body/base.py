@@ -53,11 +53,7 @@ class Job(NamedTuple):
 
 
 class Stopped(LabelerError):
-    """A guard stops this answer; raised and caught within a body."""
-
-    def __init__(self, index: int = 0) -> None:
-        super().__init__(index)
-        self.index = index
+    """A guard stops an answer; raised and caught within a body."""
 
 
 class Body(ABC):

@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 from labeler.errors import ContentError
 from labeler.labels.slot import LEAD
-from labeler.values import PictureOutcome
+from labeler.values import PictureOutcome, State
 
 DATA_URL = re.compile(r"data:image/[\w.+-]{1,40}(?:;[\w.+-]{1,20}=[\w.+-]{1,40}){0,4};base64,", re.IGNORECASE)
 """The start of a picture within a text; what follows is its base64."""
@@ -113,11 +113,11 @@ class Pictures:
             work.put(work.pictured.content)
         return ""
 
-    def abandon(self, reason: str) -> None:
-        """Wait for no picture any more: the response failed."""
+    def abandon(self, reason: str, state: State = "failed") -> None:
+        """Wait for no picture any more: the response failed, or ends without them."""
         for work in self._out:
             given = work.given
-            self._outcomes[given.nth] = PictureOutcome("", "failed", reason, place=given.place)
+            self._outcomes[given.nth] = PictureOutcome("", state, reason, place=given.place)
         self._out.clear()
         self.new.clear()
 

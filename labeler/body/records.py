@@ -146,7 +146,7 @@ class Records(Queue):
         if slot.unread:
             slot.read_out()
         if slot.stopped is not None:
-            raise Stopped(index)
+            raise Stopped
 
     def _text(self, record: Record, part: Text) -> None:
         if part.text:
@@ -159,7 +159,7 @@ class Records(Queue):
             )  # it ends in a call only if none of its text follows
             self._insert(slot.feed((record, part), part.text))
             if slot.stopped is not None:
-                raise Stopped(part.slot)
+                raise Stopped
 
     def _finish(self, record: Record, index: int, parts: list[Any], wholes: dict[int, Text]) -> list[Piece]:
         slot = self._slot(index)
@@ -167,7 +167,7 @@ class Records(Queue):
         if slot.fresh and index in wholes:
             self._insert(slot.complete((record, wholes[index]), wholes[index].text))
             if slot.stopped is not None:
-                raise Stopped(index)
+                raise Stopped
             return []
         own = [p for p in parts if isinstance(p, Text) and not p.whole and p.slot == index and p.text]
         return self._close_slot(index, (record, own[-1]) if own else None)
@@ -183,7 +183,7 @@ class Records(Queue):
         self._ended(index)
         insertions, words = slot.close(failed=failed)
         if slot.stopped is not None:
-            raise Stopped(index)
+            raise Stopped
         self._insert(insertions)
         if slot.reason == "JSON answer" and not failed and not self._beside:
             self._sidecar = self._sidecar or self.json_answer()
@@ -230,7 +230,7 @@ class Records(Queue):
         self._held.clear()
         self._late.clear()
         self._watches.clear()
-        self.pictures.abandon("the answer was stopped")
+        self.pictures.abandon("the answer was stopped", "skipped")
         for at, slot in sorted(self._slots.items()):
             pieces += self._cut_off(at, slot)
         pieces.append(own(b"data: %s\n\n" % DONE))

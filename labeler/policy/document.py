@@ -248,6 +248,7 @@ def _below(schema: Mapping[str, Any], part: str | int) -> list[dict[str, Any]]:
     if isinstance(part, int):
         return [schema["items"]] if "items" in schema else []
     below = schema.get("properties", {}).get(part) or schema.get("additionalProperties")
+    below = below or next(iter(schema.get("patternProperties", {}).values()), None)
     return [below] if isinstance(below, dict) else []
 
 
