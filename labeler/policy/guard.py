@@ -15,6 +15,7 @@ from labeler.policy.condition import Pattern
 from labeler.policy.document import Fault, fault
 from labeler.policy.patterns import compile_pattern
 from labeler.policy.topics.fold import fold
+from labeler.policy.topics.hint import Hint, hint
 from labeler.policy.words import ANY, Words
 from labeler.values import Action
 
@@ -87,7 +88,8 @@ Test = Callable[[str], str | None]
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A guard, compiled. `tests` and `unless` look at folded text."""
+    """A guard, compiled. `tests` and `unless` look at folded text, `hints` at text as it is written: one
+    that is silent speaks for a text that has nothing."""
 
     policy: str
     guard: str
@@ -97,6 +99,7 @@ class Rule:
     waits: bool
     tests: tuple[Test, ...]
     unless: Test | None
+    hints: tuple[Hint, ...] = ()
 
     @property
     def stops(self) -> bool:
@@ -132,6 +135,7 @@ def compiled(policy: str, name: str, guard: Guard) -> Rule:
         guard.action != "disclaim" and guard.window == "sentence",
         tuple(_test(sign) for sign in guard.find),
         _words(guard.unless) if guard.unless else None,
+        tuple(hint(sign.words) for sign in guard.find if sign.words),
     )
 
 

@@ -114,8 +114,12 @@ class AnswerReader:
 
     def _suspect(self, text: str) -> bool:
         """Whether some rule may find something in a text: most hold nothing of what any looks for."""
+        written = " ".join([*self._passage, text])
+        rules = [rule for rule in self._rules if all(hint(written) for hint in rule.hints)]
+        if not rules:
+            return False
         around = fold(well_formed(" ".join([*self._passage, _EMPTY.sub(r"\1 ", text)])))
-        return any(all(test(around) is not None for test in rule.tests) for rule in self._rules)
+        return any(all(test(around) is not None for test in rule.tests) for rule in rules)
 
     def _last(self, text: str) -> tuple[int, list[str]]:
         """Where the last complete sentence ends, and as many of the last ones as a passage may have;

@@ -19,6 +19,7 @@ from ahocorasick_rs import AhoCorasick
 
 from labeler.policy.patterns import compile_pattern
 from labeler.policy.topics.fold import fold, fold_term, latin, stands_alone
+from labeler.policy.topics.hint import Hint, hint
 from labeler.policy.topics.lexicon import Lexicon
 
 _ROUNDING = 1e-9  # sums of tenths that should be 1
@@ -99,6 +100,17 @@ class Engine:
             _searches=tuple((at, one.weight, compile_pattern(one.regex)) for at, one in patterns),
             _patterns=_set([one.regex for _, one in patterns]),
         )
+
+    @cached_property
+    def hint(self) -> Hint | None:
+        """A first look for engines of words of which any one is enough; None for others."""
+        words: list[str] = []
+        for one in self.lexicons:
+            enough = all(group.weight >= one.threshold for group in one.groups)
+            if not enough or one.pairs or one.patterns:
+                return None
+            words += [term for group in one.groups for term in group.terms]
+        return hint(tuple(words))
 
     @cached_property
     def digest(self) -> str:

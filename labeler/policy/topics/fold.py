@@ -30,6 +30,16 @@ _SIMPLE = "".join(  # the ranges of Chinese characters without the traditional o
     if ord(after) - ord(before) > 1
 )
 _OTHERS = re.compile(f"[^{_SIGNS}{_SIMPLE}]").search
+PLAIN = "".join(
+    [
+        *map(chr, range(0x80)),
+        *"、。“”‘’《》【】",
+        *_WIDE,
+        *(chr(code) for code in range(0x4E00, 0x9FA6) if chr(code) not in _SIMPLIFIED),
+    ]
+)
+"""The characters that `fold` leaves as they are, but for case and a few signs."""
+
 _PLAIN = re.compile(f"[{_SIMPLE}]+").fullmatch
 _SAME = {code: code for code in (*range(0x80), *range(0x4E00, 0x9FA6), *map(ord, "，。？！、：；（）“”"))}
 _TABLE = _SAME | str.maketrans(_SIMPLIFIED)  # a character that is not in the table costs three times as much

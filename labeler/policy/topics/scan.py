@@ -52,6 +52,8 @@ class Scanner:
         self._shorten()
         seam = SEAM if self._cut else ""
         text = "".join((self._head.getvalue(), seam, *self._tail))
+        if self._engine.hint is not None and not self._engine.hint(text.replace(SEAM, "")):
+            return {}
         for start, end in reversed(own_marks(text, *self._marks)):
             text = text[:start] + text[end:]
         return self._engine.find(well_formed(text))
