@@ -154,11 +154,12 @@ def test_every_fault_is_told_at_once() -> None:
 
 
 def shipped_words() -> list[str]:
-    """The words of every label that the package knows: the font's list, policies, jurisdictions."""
-    policies = [
-        yaml.safe_load(file.read_text("utf-8")) for file in sorted((ROOT / "policies").glob("*.yaml"))
-    ]
-    labels = [label for policy in policies for label in (policy["marker"], *policy["disclaimers"])]
+    """The words that the package would draw: the font's list, markers and visible labels of the shipped
+    policies, examples of the jurisdictions."""
+    files = sorted((ROOT / "policies").glob("*.yaml"))
+    policies = [yaml.safe_load(file.read_text("utf-8")) for file in files]
+    labels = [policy["marker"] for policy in policies if "marker" in policy]
+    labels += [policy["picture"]["label"] for policy in policies if "picture" in policy]
     said = [text for label in labels for text in label["words"].values()]
     examples = [one.example for one in JURISDICTIONS.values()]
     return [*SHIPPED.with_name("words.txt").read_text("utf-8").splitlines(), *said, *examples, *WORDS]

@@ -8,7 +8,8 @@ judging is not: whatever can be told of a record is in `Reading.fields`, whateve
 from __future__ import annotations
 
 import json
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass, fields
+from operator import attrgetter
 from typing import NamedTuple
 
 from labeler.errors import ContentError
@@ -35,12 +36,15 @@ class Record:
     @property
     def fields(self) -> dict[str, str]:
         """The fields under the standard's names, in its order."""
-        return dict(zip(FIELDS, astuple(self), strict=True))
+        return dict(zip(FIELDS, _VALUES(self), strict=True))
 
     def json(self, wrapped: bool = False) -> str:
         """Compact JSON in ASCII: bare for a carrier that is named AIGC itself, else `wrapped`."""
         value = {"AIGC": self.fields} if wrapped else self.fields
         return json.dumps(value, separators=(",", ":"))
+
+
+_VALUES = attrgetter(*(field.name for field in fields(Record)))
 
 
 class Reading(NamedTuple):
