@@ -128,7 +128,11 @@ def _any(named: list[Match], others: list[Match]) -> Match:
             evidence = first(named, facts)
             if len(remembered) < _PAIRS and len(facts.route) + len(facts.model) <= _KEPT:
                 remembered[pair] = evidence
-        return evidence if evidence is not None else first(others, facts)
+        if evidence is None:
+            for one in others:  # `first`, without a call: there are many policies, and most do not apply
+                if (evidence := one(facts)) is not None:
+                    break
+        return evidence
 
     return match
 

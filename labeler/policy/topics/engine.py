@@ -47,14 +47,14 @@ class _Pair(NamedTuple):
 
 @dataclass(slots=True)
 class _Tally:
-    """What one lexicon found in one text. Spans are (end, start)."""
+    """What one lexicon found in one text: words, and the numbers of patterns. Spans are (end, start)."""
 
     reach: int = 0
     blocked: int = 0
-    found: dict[str, float] = field(default_factory=dict)
+    found: dict[str | int, float] = field(default_factory=dict)
     places: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
 
-    def add(self, words: str, weight: float) -> None:
+    def add(self, words: str | int, weight: float) -> None:
         self.found[words] = self.found.get(words, 0) + weight
 
 
@@ -126,7 +126,8 @@ class Engine:
         (a question that follows often says no more than "and how much of it?"); below it they add up,
         and what is `k` before the last weighs `decay ** k`.
         """
-        tallies = [self._tallies(fold(text)) for text in texts]
+        folded = [fold(text) for text in texts]
+        tallies = [self._tallies(text) for text in folded]
         sums: dict[int, float] = {}
         met: set[int] = set()
         weight = 1.0
@@ -137,19 +138,20 @@ class Engine:
                 if max(score, total) >= self._thresholds[lexicon]:
                     met.add(lexicon)
             weight *= decay
-        return self._named(met, tallies) if met else {}
+        return self._named(met, tallies, folded) if met else {}
 
     def _named(
-        self, met: Iterable[int], tallies: Sequence[Mapping[int, _Tally]]
+        self, met: Iterable[int], tallies: Sequence[Mapping[int, _Tally]], texts: Sequence[str]
     ) -> dict[str, tuple[str, ...]]:
         """The topics of the lexicons that are met, each with the words that speak for it, the heaviest
         first."""
         topics: dict[str, dict[str, float]] = {}
         for lexicon in sorted(met):
             words = topics.setdefault(self.lexicons[lexicon].id, {})
-            for tally in tallies:
-                for word, weight in tally[lexicon].found.items() if lexicon in tally else ():
-                    if weight > 0:
+            for tally, text in zip(tallies, texts, strict=True):
+                for found, weight in tally[lexicon].found.items() if lexicon in tally else ():
+                    word = found if isinstance(found, str) else self._searches[found][2](text)
+                    if word and weight > 0:
                         words[word] = max(weight, words.get(word, 0.0))
         return {
             topic: tuple(sorted(words, key=words.__getitem__, reverse=True))
@@ -179,9 +181,8 @@ class Engine:
                 for words, weight in _paired(text, self._pairs[lexicon], tally.places):
                     tally.add(words, weight)
         for number in self._patterns(text):
-            lexicon, weight, search = self._searches[number]
-            if found := search(text):
-                tallies.setdefault(lexicon, _Tally()).add(found, weight)
+            lexicon, weight, _ = self._searches[number]
+            tallies.setdefault(lexicon, _Tally()).add(number, weight)
         return tallies
 
     def scan(self, folded: str) -> list[tuple[int, int, int]]:
