@@ -88,10 +88,9 @@ class Answer:
     @property
     def changes(self) -> bool:
         """True where the body is not the upstream's any more."""
-        body = self._body
-        if body is None or self._passing:
+        if self._body is None or self._passing:
             return False
-        return not self._held or body.output.changed or self._decoder is not None
+        return not self._held or self._body.output.changed or self._decoder is not None
 
     def begin(self, status: int, headers: RawHeaders) -> Step:
         """Take the response's start."""
@@ -107,6 +106,10 @@ class Answer:
             return None, out
         return self._feed(data)
 
+    def passes(self, data: object) -> bool:
+        """Take the next bytes of the body if they leave as they came, and nothing with them."""
+        return self._direct is not None and type(data) is bytes and self._direct.passes(data)
+
     def close(self, *, clean: bool = True) -> Step:
         """End the body, once; `clean` is false where it broke off."""
         if self._closed:
@@ -120,11 +123,9 @@ class Answer:
 
     def settle(self, work: Work) -> Step:
         """Take a picture back, in any order."""
-        body = self._body
-        assert body is not None
-        if self._over or self._passing:
+        if self._body is None or self._over or self._passing:
             return None, b""
-        return self._emit(body.settle(work), last=self._closed)
+        return self._emit(self._body.settle(work), last=self._closed)
 
     def result(self) -> tuple[State, str]:
         """The state of this response and its reason; ask at its end."""
@@ -271,9 +272,8 @@ class Answer:
         if self._sent:
             self.broken = True
             return None, b""
-        if self._verdict is None or self._verdict.on_failure == "block":
-            return self._block(reason)
-        return self._pass(self._send("failed", reason), kept)
+        blocks = self._verdict is None or self._verdict.on_failure == "block"
+        return self._block(reason) if blocks else self._pass(self._send("failed", reason), kept)
 
     def _pass(self, start: Start, kept: bytes) -> Step:
         """From here on all leaves as it came, compressed or not, `kept` and what was given first."""

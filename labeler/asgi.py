@@ -122,6 +122,9 @@ class Responder:
         answer = self._answer
         if kind == "http.response.body" and answer is not None:
             if self._errands is None:
+                if not self._over and message.get("more_body") and answer.passes(message.get("body")):
+                    await self._send(message)  # most of a stream
+                    return
                 await self._pass_on(answer, message)
             else:
                 self._errands.check()

@@ -85,6 +85,10 @@ class Body(ABC):
     def feed(self, data: bytes) -> bytes:
         """Take the next bytes."""
 
+    def passes(self, data: bytes) -> bool:
+        """Take the next bytes if they leave at once and as they came; else nothing happens."""
+        return False
+
     @abstractmethod
     def close(self, *, clean: bool = True) -> bytes:
         """End the body; `clean` is false where the upstream broke off."""

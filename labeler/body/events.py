@@ -32,6 +32,14 @@ class EventBody(Records):
         self._plain = _closer_look if job.stops else job.dialect.plain
         self._pictured = self.pictures.wanted
 
+    def passes(self, data: bytes) -> bool:
+        return (
+            not self._passing
+            and not self._splitter.rest
+            and data.find(b"\n") == len(data) - 2
+            and self._simple(data)
+        )
+
     def feed(self, data: bytes) -> bytes:
         if self._passing:
             return self._unread(data) if self.failure else self._pass(data)
