@@ -81,3 +81,11 @@ def test_behind_a_failure_no_picture_slips_out(here: Service, cut: int) -> None:
     assert not got.complete
     assert "then a picture came" in here.outcome.reason
     assert here.outcome.state == "failed"
+
+
+def test_an_escape_hides_no_picture(here: Service) -> None:
+    """JSON may write any character as an escape."""
+    body = chat(f"![cat]({url(png(64, 64))})").replace(b"base64,", b"\\u0062ase64,")
+    got = here.answer(body)
+    assert here.outcome.pictures[0].visible == "applied"
+    assert PICTURE[:60].encode() not in got.body
