@@ -12,6 +12,7 @@ from typing import Any
 from labeler.labels.record import read
 from labeler.media import container, xmp
 from labeler.media.base import Container
+from labeler.media.once import remembering
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,11 @@ def inspect(data: bytes) -> Inspection:
 
     Raises ContentError where the bytes are none of these, or broken.
     """
+    with remembering():
+        return _inspected(data)
+
+
+def _inspected(data: bytes) -> Inspection:
     file = container(data)
     head = file.head(data)
     records = tuple(_record(carrier, text) for carrier, text in file.found(data))

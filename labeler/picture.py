@@ -19,6 +19,7 @@ from labeler.labels.security import Empty, Seal, Statement, digest
 from labeler.links import Links
 from labeler.media import container, xmp
 from labeler.media.base import Container, Found, Head
+from labeler.media.once import remembering
 from labeler.number import number_of_content
 from labeler.pixels import Drawn, draw
 from labeler.values import PictureOutcome, PictureRule, State, Verdict
@@ -92,6 +93,10 @@ class Drawing:
         """Label one picture file. Raises ContentError where it cannot be read, or a label that must be
         there cannot; MissingExtra where a package for its format is not installed; PolicyError where a
         font or key is not there any more."""
+        with remembering():
+            return self._label(data, number)
+
+    def _label(self, data: bytes, number: str) -> tuple[bytes, PictureOutcome]:
         picture = _read(data, self.studio.pixels)
         if picture.signed and self.rule.signed == "leave":
             reason = "signed by the upstream (C2PA), left as it is"

@@ -16,6 +16,7 @@ from labeler.media import carrier, exif, plain
 from labeler.media.base import Container, Found, Head
 from labeler.media.carrier import Carrier
 from labeler.media.jpeg_extension import EXTENSION, Extension, extensions
+from labeler.media.once import once
 
 _SOI, _EOI, _SOS, _COM, _APP0, _APP1, _APP2, _APP11, _APP14, _APP15 = (
     0xD8, 0xD9, 0xDA, 0xFE, 0xE0, 0xE1, 0xE2, 0xEB, 0xEE, 0xEF,
@@ -100,6 +101,7 @@ class Jpeg:
         yield view[segments[-1].start :]
 
 
+@once
 def _segments(data: bytes) -> list[_Segment]:
     """All segments up to the first SOS, which is the last one."""
     if not data.startswith(b"\xff\xd8"):

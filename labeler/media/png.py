@@ -15,6 +15,7 @@ from labeler.errors import ContentError
 from labeler.media import carrier, exif, plain
 from labeler.media.base import Container, Found, Head
 from labeler.media.carrier import Carrier
+from labeler.media.once import once
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _HEAD = struct.Struct(">I4s")
@@ -90,6 +91,7 @@ class Png:
         return (view[chunk.start : chunk.next] for chunk in _chunks(data) if chunk.kind in _ESSENCE)
 
 
+@once
 def _chunks(data: bytes) -> list[_Chunk]:
     """All chunks up to IEND, runs as one; checks that they are inside the file."""
     if not data.startswith(_SIGNATURE):
