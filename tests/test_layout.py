@@ -20,7 +20,7 @@ from labeler import LabelerError
 ROOT = Path(__file__).parents[1]
 LEVELS: tuple[set[str], ...] = (
     {"errors"},
-    {"values"},
+    {"deadline", "values"},
     {"cache", "fetch", "links", "notices", "number", "sessions"},
     {"framing", "media"},
     {"labels", "dialects", "inline", "pixels"},

@@ -8,18 +8,14 @@ A redirect is a new URL that is checked the same way. One deadline holds for eve
 
 from __future__ import annotations
 
-import io
 import socket
 import ssl
-from collections.abc import Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass
 from http.client import HTTPException, HTTPResponse
-from threading import Thread
-from time import monotonic
-from typing import Any, NoReturn, cast
+from typing import NoReturn, cast
 from urllib.parse import urlsplit, urlunsplit
 
+from labeler.deadline import Addresses, Clock, Wire, first, looked_up
 from labeler.errors import ContentError, PolicyError, Problem
 from labeler.fetch.addresses import refusal
 from labeler.fetch.sites import Site, glob, site
@@ -28,9 +24,6 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _PIECE = 65536
 _AROUND = 1 << 20  # bytes that headers and chunk sizes may take beside the content
 _SHOWN = 200  # characters of a URL that a message shows
-
-_Found = Sequence[tuple[Any, ...]]
-"""What `socket.getaddrinfo` tells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +61,7 @@ def fetch(url: str, rule: Fetching) -> bytes:
     Raises ContentError, which says what forbids it or what went wrong. The message shows scheme,
     host and path of the URL, never its query, which often is a signature.
     """
-    clock = _Clock(rule.timeout)
+    clock = Clock(rule.timeout)
     for _ in range(rule.redirects + 1):
         try:
             answer = _ask(site(url, rule.hosts), rule, clock)
@@ -109,24 +102,12 @@ def _refuse(reason: str) -> NoReturn:
     raise ContentError(reason)  # `fetch` puts the URL before it
 
 
-class _Clock:
-    def __init__(self, seconds: float) -> None:
-        self._end = monotonic() + seconds
-
-    def left(self) -> float:
-        """The seconds until the deadline; raises TimeoutError when it has passed."""
-        left = self._end - monotonic()
-        if left <= 0:
-            raise TimeoutError
-        return left
-
-
-def _ask(where: Site, rule: Fetching, clock: _Clock) -> bytes | str:
+def _ask(where: Site, rule: Fetching, clock: Clock) -> bytes | str:
     """Ask one server: the bytes, or the URL to which they have moved."""
     with _connected(where, _looked_up(where, rule, clock), clock) as connection:
         connection.settimeout(clock.left())
         connection.sendall(_request(where))
-        wire = cast(socket.socket, _Wire(connection, clock, rule.limit + _AROUND))
+        wire = cast(socket.socket, Wire(connection, clock, rule.limit + _AROUND))
         with HTTPResponse(wire, method="GET") as response:
             response.begin()
             location = response.getheader("Location")
@@ -135,29 +116,17 @@ def _ask(where: Site, rule: Fetching, clock: _Clock) -> bytes | str:
             return _body(response, rule.limit)
 
 
-def _looked_up(where: Site, rule: Fetching, clock: _Clock) -> _Found:
-    """All that the host's name stands for, asked once; raises ContentError where one of it is forbidden.
-
-    In a thread of its own, since the system's look-up knows no deadline.
-    """
-    found: Future[_Found] = Future()
-
-    def look_up() -> None:
-        try:
-            found.set_result(socket.getaddrinfo(where.name, where.port, type=socket.SOCK_STREAM))
-        except OSError as error:
-            found.set_exception(error)
-
-    Thread(target=look_up, daemon=True).start()
-    addresses = found.result(clock.left())
+def _looked_up(where: Site, rule: Fetching, clock: Clock) -> Addresses:
+    """All that the host's name stands for, asked once; raises ContentError where one of it is forbidden."""
+    addresses = looked_up(where.name, where.port, clock)
     for *_, (address, *_) in addresses:
         if wrong := refusal(address, private=rule.private):
             _refuse(f"{where.name} stands for {address}, {wrong}")
     return addresses
 
 
-def _connected(where: Site, addresses: _Found, clock: _Clock) -> socket.socket:
-    connection = _first(addresses, clock)
+def _connected(where: Site, addresses: Addresses, clock: Clock) -> socket.socket:
+    connection = first(addresses, clock)
     if where.scheme == "http":
         return connection
     with connection:  # until TLS takes the socket over
@@ -165,22 +134,6 @@ def _connected(where: Site, addresses: _Found, clock: _Clock) -> socket.socket:
         context.set_alpn_protocols(["http/1.1"])
         connection.settimeout(clock.left())
         return context.wrap_socket(connection, server_hostname=where.name)
-
-
-def _first(addresses: _Found, clock: _Clock) -> socket.socket:
-    """A connection to the first address that takes one; each gets its share of the time left."""
-    failure = OSError()
-    for tried, (family, kind, protocol, _, address) in enumerate(addresses):
-        connection = socket.socket(family, kind, protocol)
-        try:
-            connection.settimeout(clock.left() / (len(addresses) - tried))
-            connection.connect(address)
-        except OSError as error:
-            connection.close()
-            failure = error
-        else:
-            return connection
-    raise failure
 
 
 def _request(where: Site) -> bytes:
@@ -193,28 +146,6 @@ def _request(where: Site) -> bytes:
         "Connection: close",
     )
     return "\r\n".join((*lines, "", "")).encode("ascii")
-
-
-class _Wire(io.RawIOBase):
-    """What `HTTPResponse` reads from instead of a socket: no longer than the deadline and no more than
-    `most` bytes, whatever the server makes http.client ask for."""
-
-    def __init__(self, connection: socket.socket, clock: _Clock, most: int) -> None:
-        self._connection, self._clock, self._left = connection, clock, most
-
-    def makefile(self, _mode: str) -> io.BufferedReader:
-        return io.BufferedReader(self)
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        self._connection.settimeout(self._clock.left())
-        count = self._connection.recv_into(buffer)
-        self._left -= count
-        if self._left < 0:
-            _refuse("its server sends far more than it should")
-        return count
 
 
 def _body(response: HTTPResponse, limit: int) -> bytes:

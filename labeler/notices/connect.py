@@ -6,31 +6,24 @@ server that sends a byte now and then would keep the thread for much longer.
 
 from __future__ import annotations
 
-import encodings.idna  # noqa: F401 - getaddrinfo needs it, and a fork in the midst of its import breaks it
-import io
 import socket
 import ssl
 import string
 from base64 import b64encode
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http.client import HTTPResponse
 from ipaddress import IPv6Address, ip_address
-from threading import Thread
-from time import monotonic
-from typing import Any, NoReturn, cast
+from typing import NoReturn, cast
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import idna
 
+from labeler.deadline import Clock, Wire, first, looked_up
 from labeler.errors import ContentError
 
 _PORTS = {"https": 443, "http": 80}
-
-_Found = Sequence[tuple[Any, ...]]
-"""What `socket.getaddrinfo` tells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,20 +46,6 @@ class Address:
     def site(self) -> str:
         """The host, and the port where it is not the scheme's own."""
         return self.authority.removesuffix(f":{_PORTS[self.scheme]}")
-
-
-class Clock:
-    """A deadline that all steps of one try share."""
-
-    def __init__(self, seconds: float) -> None:
-        self._end = monotonic() + seconds
-
-    def left(self) -> float:
-        """The seconds until the deadline; raises TimeoutError when it has passed."""
-        left = self._end - monotonic()
-        if left <= 0:
-            raise TimeoutError
-        return left
 
 
 def address(url: str) -> Address:
@@ -99,7 +78,7 @@ def connected(
 ) -> socket.socket:
     """An open connection, with TLS where the address asks for it; raises OSError and HTTPException."""
     last = through or to
-    connection = _first(_looked_up(last, clock), clock)
+    connection = first(looked_up(last.host, last.port, clock), clock)
     if to.scheme == "http":
         return connection
     with connection:  # until TLS takes the socket over
@@ -122,7 +101,7 @@ def exchange(
         _refuse(f"{wrong[0]} holds what no header can")
     connection.settimeout(clock.left())
     connection.sendall("\r\n".join((*lines, "", "")).encode("ascii") + content)
-    wire = cast(socket.socket, _Wire(connection, clock))
+    wire = cast(socket.socket, Wire(connection, clock))
     response = HTTPResponse(wire, method=request.partition(" ")[0])
     response.begin()
     return response
@@ -148,43 +127,6 @@ def _loopback(host: str) -> bool:
     return (inner or found).is_loopback
 
 
-def _looked_up(to: Address, clock: Clock) -> _Found:
-    """The addresses of a host. In a thread of its own, since the system's look-up knows no deadline."""
-    found: Future[_Found] = Future()
-
-    def look_up() -> None:
-        try:
-            found.set_result(socket.getaddrinfo(to.host, to.port, type=socket.SOCK_STREAM))
-        except Exception as error:  # noqa: BLE001 - `result` raises it where it is dealt with
-            found.set_exception(error)
-
-    try:
-        Thread(target=look_up, name="labeler-look-up", daemon=True).start()
-    except RuntimeError:  # none can be started any more: the interpreter ends and waits for nobody long
-        look_up()
-    return found.result(clock.left())
-
-
-def _first(addresses: _Found, clock: Clock) -> socket.socket:
-    """A connection to the first address that takes one; each gets its share of the time left."""
-    failure = OSError()
-    for tried, (family, kind, protocol, _, where) in enumerate(addresses):
-        try:
-            connection = socket.socket(family, kind, protocol)
-        except OSError as error:  # a kind of address that this machine does not speak
-            failure = error
-            continue
-        try:
-            connection.settimeout(clock.left() / (len(addresses) - tried))
-            connection.connect(where)
-        except OSError as error:
-            connection.close()
-            failure = error
-        else:
-            return connection
-    raise failure
-
-
 def _tunnel(connection: socket.socket, to: Address, through: Address, clock: Clock) -> None:
     fields = {"Host": to.authority}
     if through.credentials:
@@ -192,20 +134,3 @@ def _tunnel(connection: socket.socket, to: Address, through: Address, clock: Clo
     with exchange(connection, f"CONNECT {to.authority}", fields, b"", clock) as response:
         if not 200 <= response.status < 300:
             raise ConnectionError(0, f"the proxy answers with status {response.status}")
-
-
-class _Wire(io.RawIOBase):
-    """What `HTTPResponse` reads from instead of a socket: no longer than the deadline."""
-
-    def __init__(self, connection: socket.socket, clock: Clock) -> None:
-        self._connection, self._clock = connection, clock
-
-    def makefile(self, _mode: str) -> io.BufferedReader:
-        return io.BufferedReader(self)
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        self._connection.settimeout(self._clock.left())
-        return self._connection.recv_into(buffer)

@@ -11,8 +11,9 @@ from http.client import HTTPException, HTTPResponse
 from time import time
 from urllib.parse import urlsplit, urlunsplit
 
+from labeler.deadline import Clock
 from labeler.errors import ContentError
-from labeler.notices.connect import Clock, address, connected, exchange, proxy
+from labeler.notices.connect import address, connected, exchange, proxy
 from labeler.notices.notice import Notice, body, headers
 
 _AGAIN = frozenset((408, 425, 429))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
 from labeler.policy.guard import Rule
@@ -174,9 +174,3 @@ def _ends(text: str, *, final: bool) -> Iterator[int]:
         if end > start and (end < len(text) or final or _ENDS.match(text, end - 1)):
             start = end
             yield end
-
-
-def rules_of(scenarios: Iterable[str], rules: Sequence[Rule]) -> tuple[Rule, ...]:
-    """The rules of the policies that apply."""
-    names = set(scenarios)
-    return tuple(rule for rule in rules if rule.policy in names)
