@@ -8,10 +8,13 @@ from threading import Thread
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from labeler.config import load
 from labeler.errors import PolicyError
 from labeler.policy import PolicySet, decide
+from labeler.policy.decide import facts_of
 from labeler.values import Exchange, Verdict
 
 SHIPPED = load(environ={}).policies
@@ -312,3 +315,31 @@ def test_decisions_can_be_shared_between_threads() -> None:
     for thread in threads:
         thread.join()
     assert found == [expected] * 8
+
+
+WORDS = st.sampled_from(
+    [
+        "孩子发烧39度怎么办",
+        "基金亏了",
+        "想离婚",
+        "你好",
+        "translate this",
+        "写一条广告文案",
+        "睡不着很焦虑",
+        "今天新闻",
+    ]
+)
+ROUTES = st.sampled_from(["/v1/chat/completions", "/medical/x", "/a/shop/b", "/live/1", ""])
+MODELS = st.sampled_from(["m", "med-1", "shop-assistant", "fin-advisor", ""])
+HEADERS = st.sampled_from([{}, {"x-labeler-scenario": "legal"}, {"x-labeler-scenario": "nix"}])
+
+
+@given(st.lists(WORDS, max_size=3), ROUTES, MODELS, HEADERS)
+def test_the_first_look_leaves_no_policy_out(
+    messages: list[str], route: str, model: str, headers: dict[str, str]
+) -> None:
+    """What is decided is what all conditions, tried one by one, lead to."""
+    exchange = Exchange(route, headers=headers, model=model, messages=tuple(messages))
+    facts = facts_of(SHIPPED, exchange, None)
+    tried = [name for name, match in SHIPPED._matches if match(facts) is not None]
+    assert [name for name in decide(SHIPPED, exchange).scenarios if name != "general"] == tried

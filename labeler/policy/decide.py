@@ -18,6 +18,7 @@ from labeler.policy.model import Disclaimer, Marker, Policy
 from labeler.policy.patterns import PatternSet, name_glob
 from labeler.policy.topics import Engine, Topics, all_lexicons
 from labeler.policy.topics.scan import Found, Scanner, word_list
+from labeler.policy.triggers import Triggers
 from labeler.values import Because, Exchange, Stamp, Verdict
 
 _KEPT = 1024  # assembled verdicts; far more than there are combinations in use
@@ -77,6 +78,7 @@ class PolicySet:
     _answers: Engine | None
     _policies: Mapping[str, Policy]
     _matches: tuple[tuple[str, Match], ...]
+    _triggers: Triggers
     _answering: tuple[tuple[str, Match], ...]
     _rules: tuple[Rule, ...]
     _models: tuple[tuple[str, Callable[[str], bool], tuple[str, ...]], ...]
@@ -89,7 +91,11 @@ class PolicySet:
         policies = {one.policy.id: one.policy for one in ordered}
         others = [one for one in ordered if one.policy.id != settings.default]
         patterns = PatternSet()
-        matches = tuple(_match(one, patterns) for one in others)
+        matches, conditions = [], []
+        for one in others:
+            before = len(patterns)
+            matches.append(_match(one, patterns))
+            conditions.append((one.policy.match, range(before, len(patterns))))
         answering = {one.policy.id for one in others if _answers(one.policy)}
         engine = Engine.of(all_lexicons(topics))
         return cls(
@@ -102,7 +108,8 @@ class PolicySet:
             _patterns=patterns,
             _answers=_answer_engine(engine, [one.policy for one in others]) if settings.answer else None,
             _policies=policies,
-            _matches=matches,
+            _matches=tuple(matches),
+            _triggers=Triggers(conditions),
             _answering=tuple((name, match) for name, match in matches if name in answering),
             _rules=tuple(
                 compiled(one.id, name, guard)
@@ -212,10 +219,11 @@ def _known(policies: PolicySet, name: str, origin: str) -> None:
 
 
 def _detected(policies: PolicySet, exchange: Exchange) -> list[Because]:
-    facts = facts_of(policies, exchange, None)
-    return [
-        Because(name, rule, found) for name, match in policies._matches for rule, found in match(facts) or ()
-    ]
+    facts, found = facts_of(policies, exchange, None), list[Because]()
+    for at in policies._triggers.reached(facts):
+        name, match = policies._matches[at]
+        found += [Because(name, rule, words) for rule, words in match(facts) or ()]
+    return found
 
 
 def facts_of(policies: PolicySet, exchange: Exchange, answer: Found | None) -> Facts:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from labeler.policy.condition import Answer, Condition, Header, Member
@@ -18,9 +18,7 @@ Evidence = tuple[str, tuple[str, ...]]
 Match = Callable[["Facts"], "tuple[Evidence, ...] | None"]
 """The evidence that the condition holds, or None."""
 
-_PAIRS = 1024
 _SHOWN = 64  # characters of a field that a reason quotes
-_KEPT = 512  # characters of a route and a model together that are remembered
 
 READ = 20_000
 """Characters read of each message; of a longer one the first and the last half of these."""
@@ -44,7 +42,7 @@ class Facts:
     tenants: tuple[str, ...] = ()
     _text: str | None = None
     _topics: Found | None = None
-    _patterns: Container[int] | None = None
+    _patterns: Collection[int] | None = None
 
     def text(self) -> str:
         """The messages, a line feed between them, in Unicode NFKC."""
@@ -55,7 +53,7 @@ class Facts:
             )
         return self._text
 
-    def patterns_found(self) -> Container[int]:
+    def patterns_found(self) -> Collection[int]:
         """The numbers of the policies' expressions that the messages have."""
         if self._patterns is None:
             self._patterns = self.patterns.found_in(self.text())
@@ -77,10 +75,7 @@ def _excerpt(message: str) -> str:
 def compile_match(condition: Condition, patterns: PatternSet, path: str = "match") -> Match:
     """The function for a condition that was validated; its expressions join `patterns`."""
     if condition.any is not None:
-        compiled = [compile_match(one, patterns, f"{path}.any[{i}]") for i, one in enumerate(condition.any)]
-        names = [one.route is not None or one.model is not None for one in condition.any]
-        named = [match for match, name in zip(compiled, names, strict=True) if name]
-        return _any(named, [match for match, name in zip(compiled, names, strict=True) if not name])
+        return _any([compile_match(one, patterns, f"{path}.any[{i}]") for i, one in enumerate(condition.any)])
     if condition.all is not None:
         return _all([compile_match(one, patterns, f"{path}.all[{i}]") for i, one in enumerate(condition.all)])
     if condition.not_ is not None:
@@ -109,30 +104,12 @@ def _leaf(condition: Condition, patterns: PatternSet, path: str) -> Match:
     return lambda _: ((f"{path}.always", ()),)
 
 
-def _any(named: list[Match], others: list[Match]) -> Match:
-    """`named` look at the route and the model alone; what they find is remembered for each pair."""
-
-    def first(matches: list[Match], facts: Facts) -> tuple[Evidence, ...] | None:
+def _any(matches: list[Match]) -> Match:
+    def match(facts: Facts) -> tuple[Evidence, ...] | None:
         for one in matches:
             if (evidence := one(facts)) is not None:
                 return evidence
         return None
-
-    remembered: dict[tuple[str, str], tuple[Evidence, ...] | None] = {}
-
-    def match(facts: Facts) -> tuple[Evidence, ...] | None:
-        pair = facts.route, facts.model
-        if pair in remembered:
-            evidence = remembered[pair]
-        else:
-            evidence = first(named, facts)
-            if len(remembered) < _PAIRS and len(facts.route) + len(facts.model) <= _KEPT:
-                remembered[pair] = evidence
-        if evidence is None:
-            for one in others:  # `first`, without a call: there are many policies, and most do not apply
-                if (evidence := one(facts)) is not None:
-                    break
-        return evidence
 
     return match
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Callable, Collection
 from functools import lru_cache
 from typing import Any
 
@@ -41,12 +41,15 @@ class PatternSet:
         self._patterns: list[str] = []
         self._set: Any = None
 
+    def __len__(self) -> int:
+        return len(self._patterns)
+
     def add(self, pattern: str) -> int:
         """One more expression, sound by itself; its number. All come before the first search."""
         self._patterns.append(pattern)
         return len(self._patterns) - 1
 
-    def found_in(self, text: str) -> Container[int]:
+    def found_in(self, text: str) -> Collection[int]:
         """The numbers of the expressions that a text has."""
         if self._set is None:
             options = re2.Options()
