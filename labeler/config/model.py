@@ -14,10 +14,9 @@ from labeler.config.people import Filing, Notices, Sessions
 from labeler.config.pictures import Pictures
 from labeler.config.provider import Provider
 from labeler.config.units import Seconds, Size
-from labeler.policy.base import Model, Name
+from labeler.policy.base import Id, Model, Name
 from labeler.policy.condition import Route
 from labeler.policy.document import Fault, fault
-from labeler.policy.model import Id
 from labeler.policy.topics import House
 
 Dialect = Literal["openai-chat", "openai-legacy", "openai-images", "text", "picture"]

@@ -10,9 +10,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from labeler.policy.base import Model, Name
+from labeler.policy.base import Model, Name, Pattern
 from labeler.policy.document import Fault, fault
-from labeler.policy.patterns import compile_pattern, route_glob
+from labeler.policy.patterns import route_glob
 from labeler.policy.topics.fold import fold
 
 
@@ -24,13 +24,11 @@ def _route(glob: str) -> str:
     return glob
 
 
-def _pattern(pattern: str) -> str:
-    try:
-        compile_pattern(pattern)
-    except ValueError as error:
-        hint = "RE2 syntax: linear time, without look-around and back-references"
-        raise fault(Fault(f"the pattern is broken: {error}", hint)) from None
-    return pattern
+def _spoken(words: tuple[str, ...]) -> tuple[str, ...]:
+    empty = tuple(Fault("the word is empty", path=(at,)) for at, one in enumerate(words) if not fold(one))
+    if empty:
+        raise fault(*empty)
+    return words
 
 
 def _known_topic(topic: str | None, info: ValidationInfo) -> str | None:
@@ -41,41 +39,37 @@ def _known_topic(topic: str | None, info: ValidationInfo) -> str | None:
 
 
 Route = Annotated[str, AfterValidator(_route)]
-Pattern = Annotated[str, AfterValidator(_pattern)]
+Spoken = Annotated[tuple[Name, ...], Field(min_length=1), AfterValidator(_spoken)]
+"""Words of a text; case, width and white space do not matter."""
 
 
-class Header(Model):
+class Valued(Model):
+    """Something that a request says: present, or with a certain value."""
+
+    value: Name | None = None
+    """A glob over the whole value: `*` is any run of characters; case does not matter."""
+    pattern: Pattern | None = None
+    """An RE2 expression, searched for in the value."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if self.value is not None and self.pattern is not None:
+            raise fault(Fault("has both `value` and `pattern`", "keep one of them"))
+        return self
+
+
+class Header(Valued):
     """A request header: present, or with a value that fits the glob `value` or holds `pattern`."""
 
     name: Annotated[str, Field(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")]
     """Case does not matter."""
-    value: Name | None = None
-    """A glob over the whole value: `*` is any run of characters; case does not matter."""
-    pattern: Pattern | None = None
-    """An RE2 expression, searched for in the value."""
-
-    @model_validator(mode="after")
-    def _one_way(self) -> Self:
-        if self.value is not None and self.pattern is not None:
-            raise fault(Fault("has both `value` and `pattern`", "keep one of them"))
-        return self
 
 
-class Member(Model):
+class Member(Valued):
     """A field of the request's JSON: present, or with a value that fits the glob `value` or holds `pattern`."""
 
     path: Annotated[str, Field(pattern=r"^[^.\s]+(\.[^.\s]+)*$")]
     """Names with dots between them, as `metadata.scene`; of a list every item is looked at."""
-    value: Name | None = None
-    """A glob over the whole value: `*` is any run of characters; case does not matter."""
-    pattern: Pattern | None = None
-    """An RE2 expression, searched for in the value."""
-
-    @model_validator(mode="after")
-    def _one_way(self) -> Self:
-        if self.value is not None and self.pattern is not None:
-            raise fault(Fault("has both `value` and `pattern`", "keep one of them"))
-        return self
 
 
 class Answer(Model):
@@ -83,18 +77,8 @@ class Answer(Model):
 
     topic: str | None = None
     """The answer is about this topic."""
-    words: Annotated[tuple[Name, ...], Field(min_length=1)] | None = None
+    words: Spoken | None = None
     """The answer has one of these words; case, width and white space do not matter."""
-
-    @field_validator("words")
-    @classmethod
-    def _has_words(cls, words: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        empty = tuple(
-            Fault("the word is empty", path=(at,)) for at, one in enumerate(words or ()) if not fold(one)
-        )
-        if empty:
-            raise fault(*empty)
-        return words
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:

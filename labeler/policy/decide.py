@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from labeler.errors import PolicyError, Problem
@@ -15,7 +15,7 @@ from labeler.policy.guard import Rule, compiled
 from labeler.policy.language import language_of
 from labeler.policy.match import Facts, Match, compile_match
 from labeler.policy.model import Disclaimer, Marker, Policy
-from labeler.policy.patterns import PatternSet, name_glob
+from labeler.policy.patterns import name_glob, pattern_set
 from labeler.policy.topics import Engine, Topics, all_lexicons
 from labeler.policy.topics.scan import Found, Scanner, word_list
 from labeler.policy.triggers import Triggers
@@ -74,7 +74,7 @@ class PolicySet:
     revision: str
     marks: Marks
     _engine: Engine
-    _patterns: PatternSet
+    _patterns: Callable[[str], Collection[int]]
     _answers: Engine | None
     _policies: Mapping[str, Policy]
     _matches: tuple[tuple[str, Match], ...]
@@ -90,7 +90,7 @@ class PolicySet:
         ordered = tuple(sorted(sources, key=lambda one: one.policy.id != settings.default))
         policies = {one.policy.id: one.policy for one in ordered}
         others = [one for one in ordered if one.policy.id != settings.default]
-        patterns = PatternSet()
+        patterns: list[str] = []
         matches, conditions = [], []
         for one in others:
             before = len(patterns)
@@ -105,7 +105,7 @@ class PolicySet:
             revision=_revision(policies.values(), engine.digest, settings),
             marks=_marks(policies.values()),
             _engine=engine,
-            _patterns=patterns,
+            _patterns=pattern_set(patterns),
             _answers=_answer_engine(engine, [one.policy for one in others]) if settings.answer else None,
             _policies=policies,
             _matches=tuple(matches),
@@ -258,7 +258,7 @@ def assembled(policies: PolicySet, scenarios: tuple[str, ...], language: str) ->
     return verdict
 
 
-def _match(source: Source, patterns: PatternSet) -> tuple[str, Match]:
+def _match(source: Source, patterns: list[str]) -> tuple[str, Match]:
     path = f"{source.document.problem(('match',), '').file}: match"  # it may be inherited
     return source.policy.id, compile_match(source.policy.match, patterns, path)
 

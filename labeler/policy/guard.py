@@ -10,8 +10,8 @@ from typing import Annotated, Literal, Self
 import re2
 from pydantic import Field, field_validator, model_validator
 
-from labeler.policy.base import Model, Name
-from labeler.policy.condition import Pattern
+from labeler.policy.base import Model, Name, Pattern
+from labeler.policy.condition import Spoken
 from labeler.policy.document import Fault, fault
 from labeler.policy.patterns import compile_pattern
 from labeler.policy.topics.fold import fold
@@ -27,7 +27,7 @@ _EDGES = {r"\A", r"\z"}
 class Sign(Model):
     """One thing that a passage of the answer has: one of `words`, or what `pattern` finds."""
 
-    words: Annotated[tuple[Name, ...], Field(min_length=1)] | None = None
+    words: Spoken | None = None
     """Case, width, white space and traditional characters do not matter; Latin words stand alone."""
     pattern: Pattern | None = None
     """An RE2 expression, searched for in the passage in lower case, in simplified characters and
@@ -43,16 +43,6 @@ class Sign(Model):
                 Fault("`^` and `$` mean nothing in a passage", "leave them out; \\b is a word's edge")
             )
         return pattern
-
-    @field_validator("words")
-    @classmethod
-    def _not_empty(cls, words: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        empty = tuple(
-            Fault("the word is empty", path=(at,)) for at, one in enumerate(words or ()) if not fold(one)
-        )
-        if empty:
-            raise fault(*empty)
-        return words
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from labeler.policy.condition import Answer, Condition, Header, Member
-from labeler.policy.patterns import PatternSet, compile_pattern, name_glob, route_glob, well_formed
+from labeler.policy.patterns import compile_pattern, name_glob, route_glob, well_formed
 from labeler.policy.topics import Engine
 from labeler.policy.topics.scan import SEAM, Found, word_list
 
@@ -27,15 +27,15 @@ READ = 20_000
 @dataclass(slots=True)
 class Facts:
     """What conditions look at. `messages` are the user's that count, oldest first; empty where nothing
-    was read. `answer` is what was found in the answer; None while there is none. `fields` is the
-    request's JSON object."""
+    was read. `patterns` tells the numbers of the policies' expressions that a text has. `answer` is what
+    was found in the answer; None while there is none. `fields` is the request's JSON object."""
 
     route: str
     headers: Mapping[str, str]
     model: str
     messages: tuple[str, ...]
     engine: Engine
-    patterns: PatternSet
+    patterns: Callable[[str], Collection[int]]
     decay: float = 1.0
     answer: Found | None = None
     fields: Mapping[str, object] = field(default_factory=dict)
@@ -56,7 +56,7 @@ class Facts:
     def patterns_found(self) -> Collection[int]:
         """The numbers of the policies' expressions that the messages have."""
         if self._patterns is None:
-            self._patterns = self.patterns.found_in(self.text())
+            self._patterns = self.patterns(self.text())
         return self._patterns
 
     def topics(self) -> Found:
@@ -72,7 +72,7 @@ def _excerpt(message: str) -> str:
     return message if len(message) <= READ else f"{message[:half]}{SEAM}{message[-half:]}"
 
 
-def compile_match(condition: Condition, patterns: PatternSet, path: str = "match") -> Match:
+def compile_match(condition: Condition, patterns: list[str], path: str = "match") -> Match:
     """The function for a condition that was validated; its expressions join `patterns`."""
     if condition.any is not None:
         return _any([compile_match(one, patterns, f"{path}.any[{i}]") for i, one in enumerate(condition.any)])
@@ -83,7 +83,7 @@ def compile_match(condition: Condition, patterns: PatternSet, path: str = "match
     return _leaf(condition, patterns, path)
 
 
-def _leaf(condition: Condition, patterns: PatternSet, path: str) -> Match:
+def _leaf(condition: Condition, patterns: list[str], path: str) -> Match:
     if condition.route is not None:
         return _name(f"{path}.route", route_glob(condition.route), lambda facts: facts.route)
     if condition.model is not None:
@@ -97,8 +97,8 @@ def _leaf(condition: Condition, patterns: PatternSet, path: str) -> Match:
     if condition.topic is not None:
         return _topic(f"{path}.topic", condition.topic)
     if condition.pattern is not None:
-        number = patterns.add(condition.pattern)
-        return _pattern(f"{path}.pattern", number, compile_pattern(condition.pattern))
+        patterns.append(condition.pattern)
+        return _pattern(f"{path}.pattern", len(patterns) - 1, compile_pattern(condition.pattern))
     if condition.answer is not None:
         return _answer(f"{path}.answer", condition.answer)
     return lambda _: ((f"{path}.always", ()),)

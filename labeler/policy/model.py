@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from labeler.labels.wording import JURISDICTIONS
-from labeler.policy.base import Model, Name, jurisdiction_of
+from labeler.policy.base import Id, Model, Name, jurisdiction_of
 from labeler.policy.condition import Condition
 from labeler.policy.document import Fault, fault
 from labeler.policy.guard import Guard
@@ -22,9 +22,6 @@ from labeler.values import OnFailure, Place, Structured
 
 MARKER_LIMIT = 100
 DISCLAIMER_LIMIT = 500
-
-
-Id = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,63}$")]
 
 
 class Basis(Model):

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from functools import lru_cache
-from typing import Any
 
 import re2
 
 _QUIET = re2.Options()
 _QUIET.log_errors = False
-_ROOM = 64 * 2**20  # bytes that the automaton of a set may grow to
+_ROOM = 64 * 2**20  # bytes that the automaton of a set may grow to; the default suits a handful
 _KEPT = 256  # results of texts up to this many characters are remembered, 1024 per glob
 
 Test = Callable[[str], bool]
@@ -34,32 +33,18 @@ def compile_pattern(pattern: str) -> Callable[[str], str | None]:
     return find
 
 
-class PatternSet:
-    """Many expressions, searched for in one pass that tells which of them are found."""
-
-    def __init__(self) -> None:
-        self._patterns: list[str] = []
-        self._set: Any = None
-
-    def __len__(self) -> int:
-        return len(self._patterns)
-
-    def add(self, pattern: str) -> int:
-        """One more expression, sound by itself; its number. All come before the first search."""
-        self._patterns.append(pattern)
-        return len(self._patterns) - 1
-
-    def found_in(self, text: str) -> Collection[int]:
-        """The numbers of the expressions that a text has."""
-        if self._set is None:
-            options = re2.Options()
-            options.log_errors = False
-            options.max_mem = _ROOM
-            self._set = re2.Set.SearchSet(options)
-            for pattern in self._patterns:
-                self._set.Add(pattern)
-            self._set.Compile()
-        return self._set.Match(text) or ()
+def pattern_set(patterns: Sequence[str]) -> Callable[[str], Collection[int]]:
+    """One pass over a text that tells which of many expressions, each sound by itself, are found in it."""
+    if not patterns:
+        return lambda _: ()
+    options = re2.Options()
+    options.log_errors = False
+    options.max_mem = _ROOM
+    several = re2.Set.SearchSet(options)
+    for pattern in patterns:
+        several.Add(pattern)
+    several.Compile()
+    return lambda text: several.Match(text) or ()
 
 
 def name_glob(glob: str) -> Test:
@@ -88,6 +73,7 @@ def _segment(segment: str) -> str:
     return "/" + "[^/]*".join(map(re2.escape, segment.split("*")))
 
 
+@lru_cache(maxsize=4096)
 def _remembering(pattern: str) -> Test:
     fullmatch = re2.compile(pattern, _QUIET).fullmatch
 

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
-import re2
 from ahocorasick_rs import AhoCorasick
 
-from labeler.policy.patterns import compile_pattern
+from labeler.policy.patterns import compile_pattern, pattern_set
 from labeler.policy.topics.fold import fold, fold_term, latin, stands_alone
 from labeler.policy.topics.hint import Hint, hint
 from labeler.policy.topics.lexicon import Lexicon
@@ -25,7 +24,6 @@ from labeler.policy.topics.lexicon import Lexicon
 _ROUNDING = 1e-9  # sums of tenths that should be 1
 _PLACES = 1000  # of a set's words in one text that are tried as halves of a pair
 _KEPT = 8  # engines; a process has few sets of lexicons, tests have many
-_DFA = 64 * 2**20  # bytes that the patterns' automaton may grow to; the default suits a handful
 
 
 class _Use(NamedTuple):
@@ -70,7 +68,7 @@ class Engine:
     _automaton: AhoCorasick
     _pairs: tuple[Mapping[str, Sequence[_Pair]], ...]
     _searches: tuple[tuple[int, float, Callable[[str], str | None]], ...]
-    _patterns: Callable[[str], Sequence[int]]
+    _patterns: Callable[[str], Collection[int]]
 
     @classmethod
     def of(cls, lexicons: Iterable[Lexicon]) -> Engine:
@@ -98,7 +96,7 @@ class Engine:
             _automaton=AhoCorasick(words),
             _pairs=tuple(map(_by_first, sheets)),
             _searches=tuple((at, one.weight, compile_pattern(one.regex)) for at, one in patterns),
-            _patterns=_set([one.regex for _, one in patterns]),
+            _patterns=pattern_set([one.regex for _, one in patterns]),
         )
 
     @cached_property
@@ -265,17 +263,3 @@ def _near(
         if at >= 0 and ends[at][0] >= start - within:
             return ends[at][1], end
     return None
-
-
-def _set(regexes: Sequence[str]) -> Callable[[str], Sequence[int]]:
-    """Tells which of the patterns are in a text."""
-    if not regexes:
-        return lambda _: ()
-    options = re2.Options()
-    options.log_errors = False
-    options.max_mem = _DFA
-    patterns = re2.Set.SearchSet(options)
-    for regex in regexes:
-        patterns.Add(regex)
-    patterns.Compile()
-    return lambda text: patterns.Match(text) or ()

@@ -8,19 +8,10 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from labeler.errors import Problem
-from labeler.policy.base import Model
+from labeler.policy import base as policy_base
+from labeler.policy.base import Id, Model
 from labeler.policy.document import Document, Fault, FieldPath, fault
-from labeler.policy.patterns import compile_pattern
 from labeler.policy.topics.fold import fold_term
-
-
-def _regex(pattern: str) -> str:
-    try:
-        compile_pattern(pattern)
-    except ValueError as error:
-        hint = "RE2 syntax: linear time, without look-around and back-references"
-        raise fault(Fault(f"the pattern is broken: {error}", hint)) from None
-    return pattern
 
 
 def _heavy(weight: float) -> float:
@@ -30,7 +21,6 @@ def _heavy(weight: float) -> float:
 
 
 Weight = Annotated[float, Field(ge=-100, le=100), AfterValidator(_heavy)]
-Id = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,63}$")]
 Words = Annotated[tuple[str, ...], Field(min_length=1)]
 
 
@@ -58,7 +48,7 @@ class Pair(Model):
 class Pattern(Model):
     """An RE2 expression over the folded text; counts once in a message."""
 
-    regex: Annotated[str, AfterValidator(_regex)]
+    regex: policy_base.Pattern
     weight: Weight
 
 
