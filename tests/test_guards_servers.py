@@ -198,11 +198,11 @@ class Upstream:
     async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
-        writer.write(head)
-        for piece in say(*ANSWER, finish=None):
-            writer.write(b"%x\r\n%s\r\n" % (len(piece), piece))
-            await writer.drain()
-        try:
+        try:  # the answer may be left before its last piece
+            writer.write(head)
+            for piece in say(*ANSWER, finish=None):
+                writer.write(b"%x\r\n%s\r\n" % (len(piece), piece))
+                await writer.drain()
             while self.then == "talks":
                 piece = chunk({"content": "再说。"})
                 writer.write(b"%x\r\n%s\r\n" % (len(piece), piece))
