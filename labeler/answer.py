@@ -15,7 +15,7 @@ from labeler.framing.coding import IDENTITY, KNOWN, Decoder
 from labeler.framing.sniff import BLANK, kind_of
 from labeler.headers import RawHeaders, blocked
 from labeler.labels.plan import Plan, plan
-from labeler.policy import Reading
+from labeler.labels.reading import Reading
 from labeler.response import Head, Setting, Start, account, announced, body_kind, job, summary, unlabelled
 from labeler.values import Exchange, Outcome, State, Verdict
 
@@ -68,7 +68,7 @@ class Answer:
     @property
     def stopped(self) -> bool:
         """True where a guard has ended the response: nothing more of it is wanted."""
-        return self._body is not None and self._body.stopped and not self._setting.observe
+        return self._body is not None and self._body.stopped
 
     @property
     def started(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import encodings.idna  # noqa: F401 - getaddrinfo needs it, and a fork in the midst of its import breaks it
 import io
 import socket
+import ssl
 from collections.abc import Sequence
 from concurrent.futures import Future
 from threading import Thread
@@ -93,3 +94,17 @@ class Wire(io.RawIOBase):
             msg = "its server sends far more than it should"
             raise ContentError(msg)
         return count
+
+
+def explained(error: Exception, seconds: float) -> str:
+    """What went wrong, for people, where the deadline was so many seconds."""
+    match error:
+        case TimeoutError():
+            return f"it took longer than {seconds:g} s"
+        case ssl.SSLCertVerificationError():
+            return f"its server's certificate is refused ({error.verify_message})"
+        case socket.gaierror():
+            return "its host cannot be looked up"
+        case OSError():
+            return f"the connection failed ({error.strerror or type(error).__name__})"
+    return f"its server breaks the rules of HTTP/1.1 ({type(error).__name__})"

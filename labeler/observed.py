@@ -16,6 +16,10 @@ class ObservedAnswer(Answer):
         return False
 
     @property
+    def stopped(self) -> bool:
+        return False
+
+    @property
     def started(self) -> bool:
         return True
 

@@ -14,7 +14,7 @@ from labeler.errors import ContentError
 from labeler.headers import RawHeaders, relabelled
 from labeler.labels.header import ai_disclosure, labeler_field
 from labeler.labels.plan import Plan
-from labeler.policy import Reading
+from labeler.labels.reading import Reading
 from labeler.values import Exchange, Outcome, PictureOutcome, SlotOutcome, State, Verdict
 
 NOT_GENERATED = ("human", "no body", "error body")
@@ -137,8 +137,7 @@ def job(
         number,
         limits,
         draw,
-        reads.new if reads is not None and not mute else None,
-        reads is not None and reads.stops and not mute,
+        None if mute else reads,
     )
 
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 
 from labeler.config import Service
-from labeler.notices import Notice, Notifier
+from labeler.notices import Event, Notice, Notifier
 from labeler.policy import PolicySet
 from labeler.policy.topics import fold
 from labeler.values import Exchange, Outcome, SlotOutcome
@@ -69,7 +69,7 @@ class Telling:
 
     def _notice(
         self,
-        event: str,
+        event: Event,
         exchange: Exchange,
         scenarios: tuple[str, ...],
         policy: str,
@@ -77,7 +77,7 @@ class Telling:
         text: str = "",
     ) -> Notice:
         return Notice(
-            event="held" if event == "held" else "handoff",
+            event=event,
             number=exchange.number,
             time=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             policy=policy,

@@ -6,7 +6,7 @@ from labeler.body import Job, TextBody
 from labeler.dialects import DIALECTS
 from labeler.errors import BlockedError
 from labeler.labels.plan import plan
-from labeler.policy import Reading
+from labeler.labels.reading import Reading
 from labeler.response import Setting, account, summary
 from labeler.values import Exchange, Outcome, Verdict
 
@@ -28,8 +28,7 @@ class TextCall:
             structured=verdict.structured,
             number=exchange.number,
             limits=setting.limits,
-            reader=reads.new if reads is not None and not mute else None,
-            stops=reads is not None and reads.stops and not mute,
+            reads=None if mute else reads,
         )
         self._body = TextBody(job, whole=whole)
         self._stream = not whole

@@ -11,7 +11,7 @@ from labeler.body.splice import Ledgered
 from labeler.dialects.base import Dialect
 from labeler.errors import ContentError, LabelerError
 from labeler.labels.plan import Plan
-from labeler.labels.reading import NewReader
+from labeler.labels.reading import Reader, Reading
 from labeler.values import OnFailure, SlotOutcome, Structured
 
 UPSTREAM_ERROR = "the upstream reported an error"
@@ -34,8 +34,7 @@ class Job(NamedTuple):
     `mute` says why no text may be inserted. `sidecar` is the `aigc` object (JSON) that can stand
     beside the choices, b"" for none; `beside`: it always does, else only where the text turns out
     to be JSON and `structured` says `field`. `number` is the content number of the response. `draw`
-    labels pictures; `reader` makes the reader of one answer, None where nobody reads; `stops`: it may
-    stop an answer.
+    labels pictures; `reads` is how the answers are read, None where nobody reads.
     """
 
     dialect: Dialect
@@ -48,8 +47,16 @@ class Job(NamedTuple):
     number: str = ""
     limits: Limits = Limits()
     draw: Draw | None = None
-    reader: NewReader | None = None
-    stops: bool = False
+    reads: Reading | None = None
+
+    def reader(self) -> Reader | None:
+        """The reader of one more answer."""
+        return self.reads.new() if self.reads is not None else None
+
+    @property
+    def stops(self) -> bool:
+        """Whether a guard may stop an answer."""
+        return self.reads is not None and self.reads.stops
 
 
 class Stopped(LabelerError):

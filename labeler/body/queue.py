@@ -128,11 +128,8 @@ class Queue(Body):
         if not raw.strip(b"\r\n"):
             self._held.append(Piece(raw))
             return b""
-        ahead, ghost = Piece(b""), Piece(raw)
-        ahead.add(0, raw)
-        ghost.add(0, b"", removed=raw)
-        self._held.append(ghost)
-        return self.output.write([ahead])
+        self._held.append(gone(raw))
+        return self.output.write([own(raw)])
 
     def _flush(self, raw: bytes = b"") -> bytes:
         if self._drawing:

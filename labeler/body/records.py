@@ -69,7 +69,7 @@ class Records(Queue):
             raise ContentError(msg) from None
         if not isinstance(doc, dict):
             return self._odd(raw, doc)
-        return self._document(Record(raw, event, doc))
+        return self._labelled(Record(raw, event, doc))
 
     def _odd(self, raw: bytes, data: Any) -> bytes:
         """An event whose data is no object."""
@@ -133,8 +133,7 @@ class Records(Queue):
     def _slot(self, index: int) -> Slot:
         slot = self._slots.get(index)
         if slot is None:
-            reader = self.job.reader() if self.job.reader is not None else None
-            slot = self._slots[index] = Slot(self.job.plan, self.job.limits.answer, reader)
+            slot = self._slots[index] = Slot(self.job.plan, self.job.limits.answer, self.job.reader())
         return slot
 
     def _tool(self, index: int) -> None:
@@ -214,9 +213,7 @@ class Records(Queue):
     def _end(self, *, clean: bool = True) -> bytes:
         last = self._close_all("" if clean else BROKEN_OFF)
         if last and self._unended and self._end_at < 0:
-            ends = Piece(b"")
-            ends.add(0, self._unended)
-            self._held.append(ends)
+            self._held.append(own(self._unended))
         self._give(last)
         self._end_at = -1
         return self._flush()
@@ -265,15 +262,15 @@ class Records(Queue):
         self.pictures.abandon(reason)
         self._watches.clear()
         slots = self._slots.values()
-        beside = bool(self.job.mute) and self._beside
-        marked = beside or (bool(slots) and all(slot.marked for slot in slots))
+        marked = (bool(self.job.mute) and self._beside) or (
+            bool(slots) and all(slot.marked for slot in slots)
+        )
         if self.job.on_failure == "block" and (withhold or not marked or self.job.stops):
             self.broken = True
             self._held.clear()
-            error = Piece(b"")
             message = f"This answer could not be labelled as AI-generated and was withheld: {reason}"
-            error.add(0, b"data: %s\n\n" % self.job.dialect.error(message, "label_failed"))
-            return self.output.write([error])
+            error = self.job.dialect.error(message, "label_failed")
+            return self.output.write([own(b"data: %s\n\n" % error)])
         self.degraded = marked
         for slot in slots:
             self._insert(slot.close(failed=reason)[0])

@@ -25,7 +25,7 @@ class TextBody(Body):
         super().__init__(job)
         self._charset = charset
         self._whole = whole
-        self._slot = Slot(job.plan, job.limits.answer, job.reader() if job.reader is not None else None)
+        self._slot = Slot(job.plan, job.limits.answer, job.reader())
         self._held: list[tuple[Piece, str]] = []
         self._cut = b""
         try:

@@ -17,7 +17,7 @@ from labeler.errors import ContentError
 from labeler.framing import json_text
 from labeler.framing.sse import BOM
 from labeler.labels.plan import Plan
-from labeler.labels.reading import Reader
+from labeler.labels.reading import Reader, told
 from labeler.labels.whole import instead, visible, whole
 from labeler.values import Guarded, SlotOutcome, State
 
@@ -128,7 +128,7 @@ class JsonBody(Body):
     def _answer(self, source: Source, one: _One, count: int) -> SlotOutcome:
         texts = one.texts
         joined = texts[0].text if len(texts) == 1 else "".join([text.text for text in texts])
-        plan, reader = self.job.plan, self.job.reader() if self.job.reader is not None else None
+        plan, reader = self.job.plan, self.job.reader()
         if reader is not None:
             stopped = reader.feed(visible(joined)) or reader.end()
             if stopped is not None:
@@ -149,24 +149,19 @@ class JsonBody(Body):
         state: State = "applied" if said else "skipped"
         if one.broken:
             state, reason = ("degraded" if said else "skipped"), UPSTREAM_ERROR
-        number = self.number(one.index, count)
-        if reader is None:
-            return SlotOutcome(one.index, number, state, reason, said)
-        return SlotOutcome(one.index, number, state, reason, said, reader.because, reader.guarded)
+        return SlotOutcome(one.index, self.number(one.index, count), state, reason, said, *told(reader))
 
     def _instead(
         self, source: Source, one: _One, count: int, plan: Plan, stopped: Guarded, reader: Reader
     ) -> SlotOutcome:
         """A guard stops this answer: safe words stand for it, and nothing that was generated stays."""
-        number = self.number(one.index, count)
         words = instead(stopped.words, plan)
         path, value = self.job.dialect.instead(self._doc, one.index, words)
         source.replace_value(path, json.dumps(value, separators=(",", ":")).encode("ascii"))
         one.pictures.clear()
         one.texts.clear()
-        return SlotOutcome(
-            one.index, number, "applied", stopped.rule, plan.said, reader.because, reader.guarded
-        )
+        number = self.number(one.index, count)
+        return SlotOutcome(one.index, number, "applied", stopped.rule, plan.said, *told(reader))
 
     def _fail(self, reason: str) -> None:
         self.failure = reason

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from labeler.cli.label_report import printable
 from labeler.errors import ContentError
 from labeler.inspection import Inspection, RecordFound, inspect
 from labeler.labels.record_rules import LABELS
@@ -108,7 +109,7 @@ def _print_lines(seen: Iterable[_Seen]) -> bool:
     sound = True
     for one in seen:
         if one.inspection is None:
-            print(f"{_printable(one.file)}: {one.error}", file=sys.stderr)
+            print(f"{printable(one.file)}: {one.error}", file=sys.stderr)
         else:
             print("\n".join(_lines(one.file, one.inspection)))
         sound = sound and one.sound
@@ -118,26 +119,21 @@ def _print_lines(seen: Iterable[_Seen]) -> bool:
 def _lines(file: str, found: Inspection) -> Iterator[str]:
     frames = f", {found.frames} frames" if found.frames > 1 else ""
     verdict = "one valid AIGC record" if found.valid else "NOT as the rule asks"
-    yield f"{_printable(file)}: {found.format} {found.width}x{found.height}{frames}, {verdict}"
+    yield f"{printable(file)}: {found.format} {found.width}x{found.height}{frames}, {verdict}"
     for record in found.records:
         yield from _record(record)
-    yield f"  visible label: {_printable(found.visible) or 'nothing vouches for one'}"
+    yield f"  visible label: {printable(found.visible) or 'nothing vouches for one'}"
     if found.signed:
         yield "  C2PA: carries a manifest (not verified)"
     if found.source_type:
-        yield f"  IPTC: {_printable(found.source_type)}"
+        yield f"  IPTC: {printable(found.source_type)}"
     yield from (f"  problem: {problem}" for problem in found.problems)
 
 
 def _record(record: RecordFound) -> Iterator[str]:
-    yield f"  record in {_printable(record.carrier)}:"
+    yield f"  record in {printable(record.carrier)}:"
     for name, value in record.fields.items():
         meaning = f"  ({LABELS[value]})" if name == "Label" and value in LABELS else ""
-        yield f"    {name:<18}{_printable(value)}{meaning}"
-    yield from (f"    problem: {_printable(problem)}" for problem in record.problems)
-    yield from (f"    note: {_printable(note)}" for note in record.notes)
-
-
-def _printable(text: str) -> str:
-    """A foreign text that cannot steer a terminal."""
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+        yield f"    {name:<18}{printable(value)}{meaning}"
+    yield from (f"    problem: {printable(problem)}" for problem in record.problems)
+    yield from (f"    note: {printable(note)}" for note in record.notes)

@@ -15,7 +15,7 @@ from http.client import HTTPException, HTTPResponse
 from typing import NoReturn, cast
 from urllib.parse import urlsplit, urlunsplit
 
-from labeler.deadline import Addresses, Clock, Wire, first, looked_up
+from labeler.deadline import Addresses, Clock, Wire, explained, first, looked_up
 from labeler.errors import ContentError, PolicyError, Problem
 from labeler.fetch.addresses import refusal
 from labeler.fetch.sites import Site, glob, site
@@ -66,7 +66,8 @@ def fetch(url: str, rule: Fetching) -> bytes:
         try:
             answer = _ask(site(url, rule.hosts), rule, clock)
         except (ContentError, OSError, HTTPException, ValueError) as error:
-            raise _failed(url, _reason(error, rule)) from error
+            why = str(error) if isinstance(error, ContentError) else explained(error, rule.timeout)
+            raise _failed(url, why) from error
         if isinstance(answer, bytes):
             return answer
         url = answer
@@ -81,21 +82,6 @@ def _failed(url: str, reason: str) -> ContentError:
         shown = "a broken URL"
     printable = "".join(c if c.isprintable() else "?" for c in shown[:_SHOWN])
     return ContentError(f"{printable} was not fetched: {reason}")
-
-
-def _reason(error: Exception, rule: Fetching) -> str:
-    match error:
-        case ContentError():
-            return str(error)
-        case TimeoutError():
-            return f"it took longer than {rule.timeout:g} s"
-        case ssl.SSLCertVerificationError():
-            return f"its server's certificate is refused ({error.verify_message})"
-        case socket.gaierror():
-            return "its host cannot be looked up"
-        case OSError():
-            return f"the connection failed ({error.strerror or type(error).__name__})"
-    return f"its server breaks the rules of HTTP/1.1 ({type(error).__name__})"
 
 
 def _refuse(reason: str) -> NoReturn:

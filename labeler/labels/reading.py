@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from labeler.values import Because, Guarded, Stamp
 
@@ -44,5 +44,14 @@ class Reader(Protocol):
         ...
 
 
-NewReader = Callable[[], Reader]
-"""Makes the reader of one answer."""
+class Reading(NamedTuple):
+    """How the answers of one response are read: `new` makes the reader of each; `stops` says whether a
+    guard may stop one."""
+
+    new: Callable[[], Reader]
+    stops: bool
+
+
+def told(reader: Reader | None) -> tuple[tuple[Because, ...], tuple[Guarded, ...]]:
+    """What a reader found: the scenarios that the answer added, and what guards did."""
+    return (reader.because, reader.guarded) if reader is not None else ((), ())

@@ -15,7 +15,7 @@ from labeler.labels.heard import CLOSED, HEAD, JSON, OPEN, THINKING, Heard
 from labeler.labels.opening import THOUGHT, Opening, is_json, opening
 from labeler.labels.pieces import Insertion, Piece, place
 from labeler.labels.plan import Plan
-from labeler.labels.reading import Reader
+from labeler.labels.reading import Reader, told
 from labeler.labels.whole import united, whole
 from labeler.values import SlotOutcome, State
 
@@ -159,10 +159,7 @@ class Slot(Heard):
             state = "skipped"
         elif self.reason not in ("", "tool call"):
             state = "degraded"
-        reader = self.reader
-        if reader is None:
-            return SlotOutcome(index, number, state, self.reason, self.said)
-        return SlotOutcome(index, number, state, self.reason, self.said, reader.because, reader.guarded)
+        return SlotOutcome(index, number, state, self.reason, self.said, *told(self.reader))
 
     def _snapshot(self, handle: Any, text: str) -> list[Insertion]:
         """A stream that only repeats: each event carries the text from its start."""

@@ -18,12 +18,12 @@ from time import monotonic
 from weakref import WeakSet
 
 from labeler.errors import PolicyError, Problem
-from labeler.notices.notice import Notice
+from labeler.notices.notice import Event, Notice
 from labeler.notices.post import Failure, Post, shown
 from labeler.notices.queue import Queue
 from labeler.notices.schedule import Delivery
 
-__all__ = ["Notice", "Notifier"]
+__all__ = ["Event", "Notice", "Notifier"]
 
 log = logging.getLogger("labeler")
 

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Literal
 
+Event = Literal["handoff", "held"]
+
 
 @dataclass(frozen=True, slots=True)
 class Notice:
@@ -20,7 +22,7 @@ class Notice:
     the answer that was held. What is not known is empty.
     """
 
-    event: Literal["handoff", "held"]
+    event: Event
     number: str
     time: str
     policy: str

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import ssl
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from http.client import HTTPException, HTTPResponse
 from time import time
 from urllib.parse import urlsplit, urlunsplit
 
-from labeler.deadline import Clock
+from labeler.deadline import Clock, explained
 from labeler.errors import ContentError
 from labeler.notices.connect import address, connected, exchange, proxy
 from labeler.notices.notice import Notice, body, headers
@@ -43,7 +42,7 @@ class Post:
         try:
             return self._ask(url, notice, Clock(self._timeout))
         except (OSError, HTTPException) as error:  # before ValueError: a certificate's error is both
-            return Failure(self._reason(error), again=True)
+            return Failure(explained(error, self._timeout), again=True)
         except ContentError as error:
             return Failure(str(error), again=False)
         except ValueError:  # its message may show a password
@@ -81,18 +80,6 @@ class Post:
             self._context = ssl.create_default_context()
             self._context.set_alpn_protocols(["http/1.1"])
         return self._context
-
-    def _reason(self, error: OSError | HTTPException) -> str:
-        match error:
-            case TimeoutError():
-                return f"it took longer than {self._timeout:g} s"
-            case ssl.SSLCertVerificationError():
-                return f"its server's certificate is refused ({error.verify_message})"
-            case socket.gaierror():
-                return "its host cannot be looked up"
-            case OSError():
-                return f"the connection failed ({error.strerror or type(error).__name__})"
-        return f"its server breaks the rules of HTTP/1.1 ({type(error).__name__})"
 
 
 def shown(url: str) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from labeler.policy.answers import Reading, extend, reading
+from labeler.policy.answers import extend, reading
 from labeler.policy.decide import Marks, PolicySet, Settings, Source, decide
 from labeler.policy.model import Policy
 
-__all__ = ["Marks", "Policy", "PolicySet", "Reading", "Settings", "Source", "decide", "extend", "reading"]
+__all__ = ["Marks", "Policy", "PolicySet", "Settings", "Source", "decide", "extend", "reading"]

@@ -3,21 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import NamedTuple
 
-from labeler.labels.reading import NewReader
+from labeler.labels.reading import Reading
 from labeler.policy.decide import PolicySet, assembled, facts_of
 from labeler.policy.reader import AnswerReader
 from labeler.policy.topics.scan import Found
 from labeler.values import Because, Exchange, Stamp, Verdict
-
-
-class Reading(NamedTuple):
-    """How the answers of one response are read: `new` makes the reader of each; `stops` says whether a
-    guard may stop one."""
-
-    new: NewReader
-    stops: bool
 
 
 def reading(policies: PolicySet, verdict: Verdict, exchange: Exchange) -> Reading | None:
