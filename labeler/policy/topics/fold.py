@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
@@ -24,23 +25,37 @@ _SIGNS = f"\\x00-\\x7f、。“”‘’《》【】{''.join(_WIDE)}"
 _RARE_RUNS = re.compile(f"[^{_SIGNS}\u4e00-\u9fa5]+").finditer
 _TRADITIONAL = re.compile(f"[{''.join(_SIMPLIFIED)}]").search
 _HELD = sorted(char for char in _SIMPLIFIED if "\u4e00" <= char <= "\u9fa5")
-_SIMPLE = "".join(  # the ranges of Chinese characters without the traditional ones
-    f"{chr(ord(before) + 1)}-{chr(ord(after) - 1)}"
+_SIMPLE = [  # the ranges of Chinese characters without the traditional ones
+    (ord(before) + 1, ord(after) - 1)
     for before, after in pairwise(["\u4dff", *_HELD, "\u9fa6"])
     if ord(after) - ord(before) > 1
-)
-_OTHERS = re.compile(f"[^{_SIGNS}{_SIMPLE}]").search
-PLAIN = "".join(
-    [
-        *map(chr, range(0x80)),
-        *"、。“”‘’《》【】",
-        *_WIDE,
-        *(chr(code) for code in range(0x4E00, 0x9FA6) if chr(code) not in _SIMPLIFIED),
-    ]
-)
-"""The characters that `fold` leaves as they are, but for case and a few signs."""
+]
+_KEPT = [(0, 0x7F), *((ord(sign), ord(sign)) for sign in (*"、。“”‘’《》【】", *_WIDE)), *_SIMPLE]
 
-_PLAIN = re.compile(f"[{_SIMPLE}]+").fullmatch
+
+def plain(without: Iterable[str] = ()) -> str:
+    """The inside of a character class: what `fold` leaves as it is, but for case and a few signs,
+    `without` some characters."""
+    cuts = sorted({ord(char) for char in without})
+    parts: list[tuple[int, int]] = []
+    for first, last in _KEPT:
+        start = first
+        for cut in cuts:
+            if start <= cut <= last:
+                parts.append((start, cut - 1))
+                start = cut + 1
+        parts.append((start, last))
+    return _inside(parts)
+
+
+def _inside(ranges: Iterable[tuple[int, int]]) -> str:
+    return "".join(
+        f"{re.escape(chr(first))}-{re.escape(chr(last))}" for first, last in ranges if first <= last
+    )
+
+
+_OTHERS = re.compile(f"[^{plain()}]").search
+_PLAIN = re.compile(f"[{_inside(_SIMPLE)}]+").fullmatch
 _SAME = {code: code for code in (*range(0x80), *range(0x4E00, 0x9FA6), *map(ord, "，。？！、：；（）“”"))}
 _TABLE = _SAME | str.maketrans(_SIMPLIFIED)  # a character that is not in the table costs three times as much
 

@@ -7,10 +7,10 @@ none of the words can stand in it, nor any that folds to something else.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 
-from labeler.policy.topics.fold import PLAIN, fold_term
+from labeler.policy.topics.fold import fold_term, plain
 
 _COMMON = frozenset(
     "abcdefghilmnoprstuy的一是不了在有人我他这中大来上国个到说们为子和你地出道也时年得就那要下以生会自着去之过家学对可她"
@@ -31,9 +31,7 @@ Hint = Callable[[str], object]
 def hint(words: tuple[str, ...]) -> Hint:
     """The first look for these words."""
     anchors = _anchors([set(fold_term(word)) for word in words])
-    both = anchors | {char.upper() for char in anchors}
-    held = sorted(both & set(PLAIN))
-    return re.compile(f"[^{_ranges(held)}]").search
+    return re.compile(f"[^{plain(anchors | {char.upper() for char in anchors})}]").search
 
 
 def _anchors(words: Iterable[set[str]]) -> set[str]:
@@ -49,16 +47,3 @@ def _anchors(words: Iterable[set[str]]) -> set[str]:
         anchors.add(best)
         left = [word for word in left if best not in word]
     return anchors
-
-
-def _ranges(held: Sequence[str]) -> str:
-    """The inside of a character class: all of `PLAIN` but these characters."""
-    kept = sorted(set(map(ord, PLAIN)) - set(map(ord, held)))
-    parts: list[str] = []
-    start = before = kept[0]
-    for code in [*kept[1:], -1]:
-        if code != before + 1:
-            parts.append(f"{re.escape(chr(start))}-{re.escape(chr(before))}")
-            start = code
-        before = code
-    return "".join(parts)
