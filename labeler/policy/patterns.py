@@ -9,6 +9,7 @@ import re2
 
 _QUIET = re2.Options()
 _QUIET.log_errors = False
+_QUIET.never_capture = True  # what is found is found as a whole
 _ROOM = 64 * 2**20  # bytes that the automaton of a set may grow to; the default suits a handful
 _KEPT = 256  # results of texts up to this many characters are remembered, 1024 per glob
 
@@ -27,8 +28,8 @@ def compile_pattern(pattern: str) -> Callable[[str], str | None]:
         raise ValueError(reason.decode(errors="replace") if isinstance(reason, bytes) else reason) from None
 
     def find(text: str) -> str | None:
-        match = search(text)
-        return match[0] if match else None
+        match = search(text.encode())  # as bytes, so that nobody counts characters
+        return match[0].decode() if match else None
 
     return find
 

@@ -17,22 +17,13 @@ from typing import NamedTuple
 from ahocorasick_rs import AhoCorasick
 
 from labeler.policy.patterns import compile_pattern, pattern_set
+from labeler.policy.topics.ceiling import Ceiling, Hit, Use
 from labeler.policy.topics.fold import fold, fold_term, latin, stands_alone
 from labeler.policy.topics.hint import Hint, hint
 from labeler.policy.topics.lexicon import Lexicon
 
-_ROUNDING = 1e-9  # sums of tenths that should be 1
 _PLACES = 1000  # of a set's words in one text that are tried as halves of a pair
 _KEPT = 8  # engines; a process has few sets of lexicons, tests have many
-
-
-class _Use(NamedTuple):
-    """What one lexicon knows a word as."""
-
-    lexicon: int
-    literal: bool
-    weight: float  # 0 for a blocker
-    sets: tuple[str, ...]
 
 
 class _Pair(NamedTuple):
@@ -62,9 +53,9 @@ class Engine:
 
     lexicons: tuple[Lexicon, ...]
     words: tuple[str, ...]
-    _thresholds: tuple[float, ...]
     _bounded: tuple[bool, ...]  # whether a word begins or ends with a Latin letter or digit
-    _uses: tuple[tuple[_Use, ...], ...]
+    _uses: tuple[tuple[Use, ...], ...]
+    _ceiling: Ceiling
     _automaton: AhoCorasick
     _pairs: tuple[Mapping[str, Sequence[_Pair]], ...]
     _searches: tuple[tuple[int, float, Callable[[str], str | None]], ...]
@@ -90,9 +81,9 @@ class Engine:
         return cls(
             lexicons=sheets,
             words=words,
-            _thresholds=tuple(sheet.threshold - _ROUNDING for sheet in sheets),
             _bounded=tuple(latin(word[0]) or latin(word[-1]) for word in words),
             _uses=tuple(uses.values()),
+            _ceiling=Ceiling(sheets, uses.values()),
             _automaton=AhoCorasick(words),
             _pairs=tuple(map(_by_first, sheets)),
             _searches=tuple((at, one.weight, compile_pattern(one.regex)) for at, one in patterns),
@@ -125,7 +116,12 @@ class Engine:
         and what is `k` before the last weighs `decay ** k`.
         """
         folded = [fold(text) for text in texts]
-        tallies = [self._tallies(text) for text in folded]
+        hits, patterns = [self.scan(text) for text in folded], [self._patterns(text) for text in folded]
+        others = [self._searches[number][:2] for found in patterns for number in found]
+        reach = self._ceiling.within_reach(hits, others)
+        if not reach:
+            return {}
+        tallies = [self._tallies(*one, reach) for one in zip(folded, hits, patterns, strict=True)]
         sums: dict[int, float] = {}
         met: set[int] = set()
         weight = 1.0
@@ -133,7 +129,7 @@ class Engine:
             for lexicon, one in tally.items():
                 score = sum(one.found.values())
                 sums[lexicon] = total = sums.get(lexicon, 0.0) + score * weight
-                if max(score, total) >= self._thresholds[lexicon]:
+                if max(score, total) >= self._ceiling.thresholds[lexicon]:
                     met.add(lexicon)
             weight *= decay
         return self._named(met, tallies, folded) if met else {}
@@ -156,10 +152,15 @@ class Engine:
             for topic, words in topics.items()
         }
 
-    def _tallies(self, text: str) -> dict[int, _Tally]:
+    def _tallies(
+        self, text: str, hits: Iterable[Hit], patterns: Iterable[int], reach: Collection[int]
+    ) -> dict[int, _Tally]:
+        """What the lexicons in reach have in one text."""
         tallies: dict[int, _Tally] = {}
-        for start, end, index in self._hits(text):
+        for start, end, index in self._ordered(text, hits):
             for lexicon, literal, weight, sets in self._uses[index]:
+                if lexicon not in reach:
+                    continue
                 tally = tallies.get(lexicon)
                 if tally is None:
                     tally = tallies[lexicon] = _Tally()
@@ -178,19 +179,19 @@ class Engine:
             if tally.places:
                 for words, weight in _paired(text, self._pairs[lexicon], tally.places):
                     tally.add(words, weight)
-        for number in self._patterns(text):
+        for number in patterns:
             lexicon, weight, _ = self._searches[number]
             tallies.setdefault(lexicon, _Tally()).add(number, weight)
         return tallies
 
-    def scan(self, folded: str) -> list[tuple[int, int, int]]:
+    def scan(self, folded: str) -> list[Hit]:
         """Every place of every word, overlapping or not: its number in `words`, start and end."""
         return self._automaton.find_matches_as_indexes(folded, overlapping=True)
 
-    def _hits(self, text: str) -> Iterator[tuple[int, int, int]]:
+    def _ordered(self, text: str, hits: Iterable[Hit]) -> Iterator[tuple[int, int, int]]:
         """Start, end and word of every find, earlier ones first, and longer ones before those inside."""
         bounded = self._bounded
-        for start, behind, index in sorted([(start, -end, index) for index, start, end in self.scan(text)]):
+        for start, behind, index in sorted([(start, -end, index) for index, start, end in hits]):
             if not bounded[index] or stands_alone(text, start, -behind):
                 yield start, -behind, index
 
@@ -203,9 +204,9 @@ def forget() -> None:
     _built.clear()
 
 
-def _uses(sheets: Sequence[Lexicon]) -> dict[str, tuple[_Use, ...]]:
+def _uses(sheets: Sequence[Lexicon]) -> dict[str, tuple[Use, ...]]:
     """What each folded word means to which lexicon; of a word that stands twice the last place counts."""
-    known: dict[str, tuple[_Use, ...]] = {}
+    known: dict[str, tuple[Use, ...]] = {}
     for number, sheet in enumerate(sheets):
         weights = {fold_term(term): group.weight for group in sheet.groups for term in group.terms}
         weights |= {fold_term(word): 0.0 for word in sheet.blockers}
@@ -219,11 +220,11 @@ def _uses(sheets: Sequence[Lexicon]) -> dict[str, tuple[_Use, ...]]:
                 weights.setdefault(wrong, weights[right])
             if right in sets:
                 sets.setdefault(wrong, sets[right])
-        shared: dict[tuple[float | None, tuple[str, ...]], tuple[_Use]] = {}  # by all words that weigh alike
+        shared: dict[tuple[float | None, tuple[str, ...]], tuple[Use]] = {}  # by all words that weigh alike
         for word in weights | sets:
             key = weights.get(word), sets.get(word, ())
             if key not in shared:
-                shared[key] = (_Use(number, key[0] is not None, key[0] or 0.0, key[1]),)
+                shared[key] = (Use(number, key[0] is not None, key[0] or 0.0, key[1]),)
             known[word] = known[word] + shared[key] if word in known else shared[key]
     known.pop("", None)  # reported by `check_words`
     return known
