@@ -88,7 +88,8 @@ class JsonBody(Body):
             return
         self._doc = doc
         source = self._source = Source(piece, payload, lead)
-        answers = _answers(self._parts(doc))
+        alone = self.job.dialect.alone(doc)
+        answers = [_One(alone.slot, [alone])] if alone else _answers(self._parts(doc))
         if self.job.mute:
             self._slots = self.muted()
         else:

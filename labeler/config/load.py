@@ -12,9 +12,9 @@ from labeler.config.model import Detection, ServiceFile
 from labeler.config.service import Service
 from labeler.errors import PolicyError, Problem
 from labeler.labels.security import Empty, Seal, seal
-from labeler.policy.decide import PolicySet, Settings, Source
 from labeler.policy.document import Document, validate
 from labeler.policy.load import check_default, check_examples, read, shipped, validate_policies
+from labeler.policy.policies import PolicySet, Settings, Source
 from labeler.policy.topics import Topics, load_topics, with_house
 
 PREFIX = "LABELER__"

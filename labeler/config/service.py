@@ -12,8 +12,8 @@ from labeler.config.people import Filing, Notices, Sessions
 from labeler.config.pictures import Pictures
 from labeler.config.provider import Provider
 from labeler.labels.security import Empty, Seal
-from labeler.policy.decide import PolicySet
 from labeler.policy.patterns import route_glob
+from labeler.policy.policies import PolicySet
 
 _KEPT = 256  # results for paths up to this many characters are remembered
 

@@ -109,6 +109,11 @@ class Dialect(Protocol):
         """The places in one event of a stream, in the order in which they count."""
         ...
 
+    def alone(self, doc: Any) -> Text | None:
+        """The one text of a complete answer that has nothing else that counts; None where it needs a
+        closer look."""
+        ...
+
     def refused(self, doc: Any) -> bool:
         """True where a document is the upstream's error."""
         ...

@@ -16,19 +16,18 @@ from labeler.dialects.base import (
     Finish,
     Part,
     Path,
-    Picture,
-    Shift,
     Text,
     Tool,
     openai_error,
 )
+from labeler.dialects.openai_message import called, citations, offsets, only_choice, pictures, texts
 from labeler.dialects.structured import structured
 from labeler.errors import ContentError
 
 FILTERED = "content_filter"
+_CONTENT: Path = ("choices", 0, "message", "content")
 TOOL_FINISH = ("tool_calls", "function_call")
 _AZURE_OFFSETS = (("check_offset", False), ("start_offset", False), ("end_offset", True))
-_CITATION_OFFSETS = (("start_index", False), ("end_index", True))
 # Members of a delta that are never visible text and never end anything.
 _QUIET = frozenset({"content", "role", "reasoning", "reasoning_content", "refusal", "token_id", "channel"})
 
@@ -75,6 +74,23 @@ class OpenAIChat:
                 yield Broken(slot)
             elif choice.get("finish_reason") in TOOL_FINISH:
                 yield Tool(slot)
+
+    def alone(self, doc: Any) -> Text | None:
+        choice = only_choice(doc)
+        message = choice.get("message") if choice else None
+        if choice is None or type(message) is not dict or type(message.get("content")) is not str:
+            return None
+        if (
+            message.get("tool_calls")
+            or message.get("function_call")
+            or message.get("annotations")
+            or message.get("images")
+            or choice.get("finish_reason") in TOOL_FINISH
+            or choice.get("content_filter_offsets")
+            or choice.get("error")
+        ):
+            return None
+        return Text(slot_of(choice, 0), _CONTENT, message["content"])
 
     def events(self, doc: Any) -> Iterator[Part]:
         if self.refused(doc):
@@ -159,55 +175,21 @@ class OpenAIChat:
         if isinstance(message, dict):
             for where, text in texts(message.get("content"), (*path, "message", "content")):
                 yield Text(slot, where, text, whole=True)
-            yield from _citations(message.get("annotations"), (*path, "message", "annotations"), slot)
+            yield from citations(message.get("annotations"), (*path, "message", "annotations"), slot)
 
     def _message(self, message: Doc, path: Path, slot: int) -> Iterator[Part]:
         for where, text in texts(message.get("content"), (*path, "content")):
             yield Text(slot, where, text)
-        yield from _pictures(message, path, slot)
-        if message.get("tool_calls") or _called(message.get("function_call")):
+        yield from pictures(message, path, slot)
+        if message.get("tool_calls") or called(message.get("function_call")):
             yield Tool(slot)
-        yield from _citations(message.get("annotations"), (*path, "annotations"), slot)
+        yield from citations(message.get("annotations"), (*path, "annotations"), slot)
 
     def _filtered(self, choice: Doc, path: Path, slot: int) -> Iterator[Part]:
         """Azure's asynchronous filter says behind the text which part of it it has seen."""
-        offsets = choice.get("content_filter_offsets")
-        if isinstance(offsets, dict):
-            yield from _offsets(offsets, (*path, "content_filter_offsets"), slot, _AZURE_OFFSETS)
-
-
-def texts(content: Any, path: Path) -> list[tuple[Path, str]]:
-    """The visible texts of a message's content: a string, or a list of parts (Mistral, FastGPT)."""
-    if isinstance(content, str):
-        return [(path, content)]
-    found: list[tuple[Path, str]] = []
-    for at, part in enumerate(content if isinstance(content, list) else ()):
-        if not isinstance(part, dict) or part.get("type") != "text":
-            continue
-        text = part.get("text")
-        if isinstance(text, str):
-            found.append(((*path, at, "text"), text))
-        elif isinstance(text, dict) and isinstance(text.get("content"), str):
-            found.append(((*path, at, "text", "content"), text["content"]))
-    return found
-
-
-def _pictures(message: Doc, path: Path, slot: int) -> Iterator[Picture]:
-    """Pictures beside the text (`images`, OpenRouter's way) or between its parts."""
-    for name in ("images", "content"):
-        held = message.get(name)
-        for at, part in enumerate(held if isinstance(held, list) else ()):
-            url = part.get("image_url") if isinstance(part, dict) else None
-            where: Path = (*path, name, at, "image_url")
-            if isinstance(url, dict):
-                url, where = url.get("url"), (*where, "url")
-            if isinstance(url, str) and url:
-                yield Picture(slot, where, url, "url")
-
-
-def _called(call: Any) -> bool:
-    """Whether a `function_call` calls something: some send one with empty fields beside any text."""
-    return isinstance(call, dict) and bool(call.get("name") or call.get("arguments"))
+        seen = choice.get("content_filter_offsets")
+        if isinstance(seen, dict):
+            yield from offsets(seen, (*path, "content_filter_offsets"), slot, _AZURE_OFFSETS)
 
 
 def _speaks(choices: Any) -> bool:
@@ -257,23 +239,6 @@ def _choices(doc: Any) -> Iterator[tuple[int, Doc]]:
             msg = f"unknown shape: choices[{at}] is no object"
             raise ContentError(msg)
         yield at, choice
-
-
-def _citations(annotations: Any, path: Path, slot: int) -> Iterator[Shift]:
-    for at, note in enumerate(annotations if isinstance(annotations, list) else ()):
-        if not isinstance(note, dict):
-            continue
-        inner = note.get("url_citation")
-        if isinstance(inner, dict):
-            yield from _offsets(inner, (*path, at, "url_citation"), slot, _CITATION_OFFSETS)
-        yield from _offsets(note, (*path, at), slot, _CITATION_OFFSETS)
-
-
-def _offsets(holder: Doc, path: Path, slot: int, names: tuple[tuple[str, bool], ...]) -> Iterator[Shift]:
-    for name, end in names:
-        value = holder.get(name)
-        if type(value) is int:
-            yield Shift(slot, (*path, name), (value,), end)
 
 
 def _list(value: Any) -> list[Any]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from labeler.dialects.base import Asked, Doc, Failure, Part, Path, Picture, openai_error
+from labeler.dialects.base import Asked, Doc, Failure, Part, Path, Picture, Text, openai_error
 from labeler.errors import ContentError
 
 _EVENTS = ("image_generation.", "image_edit.")
@@ -33,6 +33,9 @@ class OpenAIImages:
                 msg = f"unknown shape: data[{at}] is no object"
                 raise ContentError(msg)
             yield from _pictures(item, ("data", at), at)
+
+    def alone(self, doc: Any) -> Text | None:
+        return None
 
     def events(self, doc: Any) -> Iterator[Part]:
         if self.refused(doc):

@@ -7,6 +7,7 @@ from typing import Any
 
 from labeler.dialects.base import Asked, Doc, Finish, Part, Path, Shift, Text
 from labeler.dialects.openai_chat import FILTERED, OpenAIChat, clone, finished, slot_of
+from labeler.dialects.openai_message import only_choice
 from labeler.dialects.structured import structured
 from labeler.errors import ContentError
 
@@ -33,6 +34,12 @@ class OpenAILegacy(OpenAIChat):
             raise ContentError(msg)
         for at, choice in enumerate(choices):
             yield from self._choice(choice, at)
+
+    def alone(self, doc: Any) -> Text | None:
+        choice = only_choice(doc)
+        if choice is None or choice.get("logprobs") or type(choice.get("text")) is not str:
+            return None
+        return Text(slot_of(choice, 0), ("choices", 0, "text"), choice["text"])
 
     def plain(self, doc: Any) -> tuple[int, str] | None:
         choices = doc.get("choices") if type(doc) is dict else None

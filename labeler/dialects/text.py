@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from labeler.dialects.base import Asked, Doc, Part, Path
+from labeler.dialects.base import Asked, Doc, Part, Path, Text
 from labeler.dialects.openai_chat import OpenAIChat
 from labeler.errors import ContentError
 
@@ -32,6 +32,9 @@ class PlainText:
 
     def events(self, doc: Any) -> Iterator[Part]:
         return self.parts(doc)
+
+    def alone(self, doc: Any) -> Text | None:
+        return None
 
     def refused(self, doc: Any) -> bool:
         return False

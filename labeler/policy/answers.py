@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from labeler.labels.reading import Reading
-from labeler.policy.decide import PolicySet, assembled, facts_of
+from labeler.policy.decide import facts_of
+from labeler.policy.policies import PolicySet
 from labeler.policy.reader import AnswerReader
 from labeler.policy.topics.scan import Found
 from labeler.values import Because, Exchange, Stamp, Verdict
@@ -15,9 +16,9 @@ def reading(policies: PolicySet, verdict: Verdict, exchange: Exchange) -> Readin
     """Who reads the answers to a request; None where no policy asks anything of them."""
     if exchange.human:
         return None
-    rules = tuple([rule for rule in policies._rules if rule.policy in verdict.scenarios])
+    rules = policies.guards(verdict.scenarios)
     scanned = policies._answers is not None and exchange.named is None
-    if not rules and not scanned:
+    if not rules.all and not scanned:
         return None
     languages = (verdict.language, policies.settings.language)
 
@@ -28,7 +29,7 @@ def reading(policies: PolicySet, verdict: Verdict, exchange: Exchange) -> Readin
     def new() -> AnswerReader:
         return AnswerReader(rules, policies.scanner() if scanned else None, added, languages, exchange.number)
 
-    return Reading(new, any(rule.stops for rule in rules))
+    return Reading(new, rules.stops)
 
 
 def extend(policies: PolicySet, verdict: Verdict, exchange: Exchange, found: Found) -> Verdict:
@@ -54,7 +55,7 @@ def extend(policies: PolicySet, verdict: Verdict, exchange: Exchange, found: Fou
     said = {(stamp.kind, stamp.words) for stamp in verdict.stamps}
     stamps = tuple(
         replace(stamp, place="end")
-        for stamp in assembled(policies, scenarios, verdict.language).stamps
+        for stamp in policies.assembled(scenarios, verdict.language).stamps
         if stamp.kind == "disclaimer" and stamp.place in ("end", "both")
         if (stamp.kind, stamp.words) not in said
     )

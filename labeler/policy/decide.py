@@ -2,144 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
 
 from labeler.errors import PolicyError, Problem
-from labeler.policy.assemble import assemble, reminder
-from labeler.policy.condition import Answer
-from labeler.policy.document import Document
-from labeler.policy.guard import Rule, compiled
+from labeler.policy.assemble import reminder
 from labeler.policy.language import language_of
-from labeler.policy.match import Facts, Match, compile_match
-from labeler.policy.model import Disclaimer, Marker, Policy
-from labeler.policy.patterns import name_glob, pattern_set
-from labeler.policy.topics import Engine, Topics, all_lexicons
-from labeler.policy.topics.scan import Found, Scanner, word_list
-from labeler.policy.triggers import Triggers
+from labeler.policy.match import Facts
+from labeler.policy.policies import PolicySet
+from labeler.policy.topics.scan import Found
 from labeler.values import Because, Exchange, Stamp, Verdict
-
-_KEPT = 1024  # assembled verdicts; far more than there are combinations in use
-
-
-@dataclass(frozen=True, slots=True)
-class Marks:
-    """Every wording that can stand at the start and at the end of an answer, longest first."""
-
-    starts: tuple[str, ...]
-    ends: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What a service adds to its policies: the default policy's id, the language where a question
-    has none, how many of the user's last messages count, and the operator's word on models: a glob
-    over the name, and the scenarios that a request for such a model always falls under. Explicit labels
-    are said under its `jurisdictions` alone.
-
-    A message before the last one counts `decay` times what the one after it counts. `answer` is how
-    many characters at each end of an answer are searched (8 KiB of Chinese), 0 for none.
-    """
-
-    default: str = "general"
-    language: str = "zh"
-    messages: int = 3
-    models: tuple[tuple[str, tuple[str, ...]], ...] = ()
-    decay: float = 0.6
-    answer: int = 2730
-    jurisdictions: tuple[str, ...] = ("cn",)
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A policy and the file that it came from."""
-
-    policy: Policy
-    document: Document
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class PolicySet:
-    """The policies of a service, in stable order, the default first; immutable, safe to share.
-
-    `revision` is the first 12 hex digits of the SHA-256 over the policies, the topics that they name
-    and the settings: the same digits, the same decisions.
-    """
-
-    sources: tuple[Source, ...]
-    topics: Topics
-    settings: Settings
-    revision: str
-    marks: Marks
-    _engine: Engine
-    _patterns: Callable[[str], Collection[int]]
-    _answers: Engine | None
-    _policies: Mapping[str, Policy]
-    _matches: tuple[tuple[str, Match], ...]
-    _triggers: Triggers
-    _answering: tuple[tuple[str, Match], ...]
-    _rules: tuple[Rule, ...]
-    _models: tuple[tuple[str, Callable[[str], bool], tuple[str, ...]], ...]
-    _assembled: dict[tuple[tuple[str, ...], str], Verdict]
-
-    @classmethod
-    def of(cls, sources: Iterable[Source], topics: Topics, settings: Settings) -> PolicySet:
-        """Compile policies that are valid, with different ids, one of them the default."""
-        ordered = tuple(sorted(sources, key=lambda one: one.policy.id != settings.default))
-        policies = {one.policy.id: one.policy for one in ordered}
-        others = [one for one in ordered if one.policy.id != settings.default]
-        patterns: list[str] = []
-        matches, conditions = [], []
-        for one in others:
-            before = len(patterns)
-            matches.append(_match(one, patterns))
-            conditions.append((one.policy.match, range(before, len(patterns))))
-        answering = {one.policy.id for one in others if _answers(one.policy)}
-        engine = Engine.of(all_lexicons(topics))
-        return cls(
-            sources=ordered,
-            topics=topics,
-            settings=settings,
-            revision=_revision(policies.values(), engine.digest, settings),
-            marks=_marks(policies.values()),
-            _engine=engine,
-            _patterns=pattern_set(patterns),
-            _answers=_answer_engine(engine, [one.policy for one in others]) if settings.answer else None,
-            _policies=policies,
-            _matches=tuple(matches),
-            _triggers=Triggers(conditions),
-            _answering=tuple((name, match) for name, match in matches if name in answering),
-            _rules=tuple(
-                compiled(one.id, name, guard)
-                for one in policies.values()
-                for name, guard in one.guards.items()
-            ),
-            _models=tuple((glob, name_glob(glob), scenarios) for glob, scenarios in settings.models),
-            _assembled={},
-        )
-
-    @property
-    def policies(self) -> tuple[Policy, ...]:
-        return tuple(self._policies.values())
-
-    @property
-    def reminding(self) -> Mapping[str, float]:
-        """The policies that want users to be reminded, and after how many seconds of continuous use."""
-        return {one.id: one.remind.every for one in self.policies if one.remind is not None}
-
-    @property
-    def constant(self) -> frozenset[str]:
-        """The ids of the policies that apply to every request: the default, and `match: always`."""
-        always = {one.id for one in self.policies if one.match.always}
-        return frozenset(always | {self.settings.default})
-
-    def scanner(self) -> Scanner | None:
-        """What looks at the text of one answer as it passes; None where no policy asks for it."""
-        if self._answers is None:
-            return None
-        return Scanner(self._answers, self.settings.answer, (self.marks.starts, self.marks.ends))
 
 
 def decide(policies: PolicySet, exchange: Exchange) -> Verdict:
@@ -157,7 +28,7 @@ def decide(policies: PolicySet, exchange: Exchange) -> Verdict:
     because = reasons(policies, exchange)
     reached = {one.scenario for one in because}
     scenarios = tuple([name for name in policies._policies if name in reached])
-    base = assembled(policies, scenarios, language)
+    base = policies.assembled(scenarios, language)
     return Verdict(
         base.scenarios,
         (*base.stamps, *_due(policies, exchange, base)) if exchange.due else base.stamps,
@@ -242,59 +113,3 @@ def facts_of(policies: PolicySet, exchange: Exchange, answer: Found | None) -> F
         exchange.fields,
         exchange.tenants,
     )
-
-
-def assembled(policies: PolicySet, scenarios: tuple[str, ...], language: str) -> Verdict:
-    """The verdict, without its reasons, where these scenarios apply; made once and kept."""
-    key = scenarios, language
-    verdict = policies._assembled.get(key)
-    if verdict is None:
-        chosen = [policies._policies[name] for name in scenarios]
-        verdict = assemble(
-            chosen, language, policies.settings.language, policies.revision, policies.settings.jurisdictions
-        )
-        if len(policies._assembled) < _KEPT:
-            policies._assembled[key] = verdict
-    return verdict
-
-
-def _match(source: Source, patterns: list[str]) -> tuple[str, Match]:
-    path = f"{source.document.problem(('match',), '').file}: match"  # it may be inherited
-    return source.policy.id, compile_match(source.policy.match, patterns, path)
-
-
-def _answers(policy: Policy) -> list[Answer]:
-    return [leaf.answer for leaf in policy.match.leaves() if leaf.answer is not None]
-
-
-def _answer_engine(questions: Engine, policies: Iterable[Policy]) -> Engine | None:
-    """What answers are searched with: the lexicons and words that policies ask for, and no others."""
-    asked = [answer for policy in policies for answer in _answers(policy)]
-    if not asked:
-        return None
-    topics = {answer.topic for answer in asked}
-    lists = {one.id: one for one in (word_list(answer.words) for answer in asked if answer.words is not None)}
-    return Engine.of([*(one for one in questions.lexicons if one.id in topics), *lists.values()])
-
-
-def _revision(policies: Iterable[Policy], lexicons: str, settings: Settings) -> str:
-    dumps = [one.model_dump(mode="json", by_alias=True) for one in policies]
-    whole = [dumps, lexicons, asdict(settings)]
-    text = json.dumps(whole, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-
-def _marks(policies: Iterable[Policy]) -> Marks:
-    """All wordings, longest first. Each may stand at both ends: a stream has an end-only label at its
-    start too, and a policy's place may have been another one when an earlier answer was labelled."""
-    found = {words for policy in policies for words in _wordings(policy)}
-    ordered = tuple(sorted(found, key=lambda words: (-len(words), words)))
-    return Marks(ordered, ordered)
-
-
-def _wordings(policy: Policy) -> Sequence[str]:
-    marker = (policy.marker,) if policy.marker else ()
-    labels: tuple[Marker | Disclaimer, ...] = (*marker, *policy.disclaimers)
-    said = [words for label in (*labels, *policy.guards.values()) for words in label.words.values()]
-    said += [words for label in (policy.remind, policy.handoff) if label for words in label.words.values()]
-    return [*policy.formerly, *(words for words in said if "{number}" not in words)]

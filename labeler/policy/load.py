@@ -6,11 +6,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from labeler.errors import Problem
-from labeler.policy.decide import PolicySet, Source, reasons
+from labeler.policy.decide import reasons
 from labeler.policy.document import Document, parse, validate
 from labeler.policy.inherit import inherited
 from labeler.policy.model import Example, Policy
 from labeler.policy.picture import looks
+from labeler.policy.policies import PolicySet, Source
 from labeler.policy.topics import Topics
 from labeler.values import Exchange
 

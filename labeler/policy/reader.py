@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
+from typing import Self
 
 from labeler.policy.guard import Rule
 from labeler.policy.patterns import well_formed
@@ -28,29 +30,51 @@ _KEPT = 1 << 20
 Extend = Callable[[Found], tuple[tuple[Stamp, ...], tuple[Because, ...]]]
 
 
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The guards of the policies that an answer falls under, and what follows from them."""
+
+    all: tuple[Rule, ...]
+    stops: bool
+    waits: bool
+    holds: bool
+    within: int
+
+    @classmethod
+    def of(cls, rules: Iterable[Rule]) -> Self:
+        """What holds for all these guards together."""
+        found = tuple(rules)
+        return cls(
+            found,
+            stops=any(rule.stops for rule in found),
+            waits=any(rule.waits for rule in found),
+            holds=any(rule.action == "hold" for rule in found),
+            within=max((rule.within for rule in found), default=1),
+        )
+
+
 class AnswerReader:
     """Reads one answer under the guards of its policies. What it says does not depend on how the text
     was cut."""
 
     def __init__(
         self,
-        rules: Sequence[Rule],
+        rules: Rules,
         scanner: Scanner | None,
         extend: Extend,
         languages: Sequence[str],
         number: str = "",
     ) -> None:
         """`number` is the response's content number, which a guard's words may name."""
-        self._rules = list(rules)
+        self._rules = list(rules.all)
         self._scanner, self._extend = scanner, extend
         self._languages, self._number = languages, number
-        self.stops = any(rule.stops for rule in rules)
-        self._waits = any(rule.waits for rule in rules)
-        self._block = 0 if self.stops else _BLOCK
+        self.stops, self._waits = rules.stops, rules.waits
+        self._block = 0 if rules.stops else _BLOCK
         self._pieces: list[str] = []
         self._size = 0
-        self._passage: deque[str] = deque(maxlen=max((rule.within for rule in rules), default=1))
-        self._kept: list[str] | None = [] if any(rule.action == "hold" for rule in rules) else None
+        self._passage: deque[str] = deque(maxlen=rules.within)
+        self._kept: list[str] | None = [] if rules.holds else None
         self._room = _KEPT
         self._stamps: tuple[Stamp, ...] = ()
         self.because: tuple[Because, ...] = ()
