@@ -110,7 +110,8 @@ class Responder:
             self._end(clean=False)
             raise
         else:
-            await self._broken_off(raised=False)
+            if not self._over or self._broken:
+                await self._broken_off(raised=False)
         finally:
             if self._errands is not None:  # nobody waits for what is still away
                 self._errands.cancel()
@@ -161,7 +162,8 @@ class Responder:
             dialect, exchange, request, verdict=verdict, assume_visible=self._claim.assume_visible
         )
         start, data = self._answer.begin(message["status"], list(message.get("headers", ())))
-        await self._out(self._answer, start, data, more=True)
+        if start is not None or data:
+            await self._out(self._answer, start, data, more=True)
 
     async def _pass_on(self, answer: Answer, message: Message) -> None:
         if self._over:

@@ -28,7 +28,7 @@ from labeler.config import Service, load
 from labeler.dialects import DIALECTS, Dialect
 from labeler.errors import BlockedError, LabelerError, PolicyError
 from labeler.filing import disclosure, filed
-from labeler.images import ImageCall, Source, studio
+from labeler.images import ImageCall, Source, drawing_of, studio
 from labeler.number import content_number
 from labeler.observed import ObservedAnswer
 from labeler.picture import Drawing, Only
@@ -271,17 +271,12 @@ class Labeler:
         assume_visible: bool = False,
     ) -> Answer:
         mute, notes = (request.asked.mute, request.notes) if request else ("", ())
-        drawing = reads = None
+        draw = reads = None
         if isinstance(verdict, Verdict):
-            derived = exchange.method == "GET"  # each replica gives the same bytes
-            drawing = Drawing.of(
-                self.studio, verdict, exchange.number, derived=derived, assumed=assume_visible
-            )
+            draw = drawing_of(self.studio, verdict, exchange, assumed=assume_visible)
             reads = reading(self.service.policies, verdict, exchange)
         kind = ObservedAnswer if self._setting.observe else Answer
-        return kind(
-            dialect, exchange, verdict, self._setting, mute=mute, notes=notes, draw=drawing, reads=reads
-        )
+        return kind(dialect, exchange, verdict, self._setting, mute=mute, notes=notes, draw=draw, reads=reads)
 
     def _call(self, about: About, *, whole: bool = False) -> TextCall:
         exchange = exchange_of(about, self.number())

@@ -1,4 +1,4 @@
-"""A picture that the library labels: where it comes from, what is done to it, what is told about it."""
+"""The pictures of a service: what its configuration says about them, and one that the library labels."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, Protocol, TypeAlias
 
+from labeler.body import Draw, Given, Pictured
 from labeler.cache import Cache
 from labeler.config import Service
 from labeler.errors import ContentError, LabelerError
@@ -42,6 +43,17 @@ def studio(service: Service) -> Studio:
         fetching=Fetching(said.fetch.hosts, said.fetch.size, said.fetch.timeout, said.fetch.private),
         links=links,
     )
+
+
+def drawing_of(studio: Studio, verdict: Verdict, exchange: Exchange, *, assumed: bool) -> Draw:
+    """What labels a picture of an answer; most answers have none."""
+    derived = exchange.method == "GET"  # each replica gives the same bytes
+
+    def draw(given: Given) -> Pictured:
+        drawing = Drawing.of(studio, verdict, exchange.number, derived=derived, assumed=assumed)
+        return drawing(given)
+
+    return draw
 
 
 class ImageCall:

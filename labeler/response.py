@@ -64,12 +64,23 @@ class Head(NamedTuple):
     @classmethod
     def of(cls, headers: RawHeaders) -> Self:
         """Read them; of a repeated `Content-Type` the last one counts."""
-        fields = {name.lower(): value for name, value in headers}
-        codings = [v.decode("latin-1") for n, v in headers if n.lower() == b"content-encoding"]
-        media, _, parameters = fields.get(b"content-type", b"").decode("latin-1").lower().partition(";")
-        _, _, charset = parameters.partition("charset=")
-        charset = charset.partition(";")[0].strip(' "') or "utf-8"
-        return cls(", ".join(codings).strip().lower(), media.strip(), charset)
+        kind, codings = b"", list[bytes]()
+        for name, value in headers:
+            key = name.lower()
+            if key == b"content-type":
+                kind = value
+            elif key == b"content-encoding":
+                codings.append(value)
+        coding = b", ".join(codings).decode("latin-1").strip().lower() if codings else ""
+        return cls(coding, *_content_type(kind))
+
+
+@lru_cache(maxsize=256)
+def _content_type(value: bytes) -> tuple[str, str]:
+    """A media type and its charset."""
+    media, _, parameters = value.decode("latin-1").lower().partition(";")
+    _, _, charset = parameters.partition("charset=")
+    return media.strip(), charset.partition(";")[0].strip(' "') or "utf-8"
 
 
 def body_kind(dialect: str, media: str) -> str:

@@ -266,11 +266,11 @@ def test_other_metadata_stay(one: Service) -> None:
     packet = xmp.merged(b"", {}).replace(b"</rdf:RDF>", title + b"</rdf:RDF>")
     labelled = one.labeler.label_image(box.write(data, packet))
     assert title in box.packet(labelled.content)
-    assert labelled.outcome.pictures[0].notes == ()
+    assert not any("packet" in note for note in labelled.outcome.pictures[0].notes)
     broken = packet.replace(b"</rdf:RDF>", b"<labeler:Visible></rdf:RDF>")
     labelled = one.labeler.label_image(box.write(data, broken))
     assert is_labelled(labelled.content)
-    assert "the picture's own packet is replaced" in labelled.outcome.pictures[0].notes[0]
+    assert any("the picture's own packet is replaced" in note for note in labelled.outcome.pictures[0].notes)
 
 
 def test_signed_files(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from io import StringIO
 
 from labeler.labels.history import own_marks
 from labeler.policy.patterns import well_formed
@@ -32,7 +31,7 @@ class Scanner:
     ) -> None:
         self._engine, self._marks = engine, marks
         self._limit = limit
-        self._head = StringIO()
+        self._head: list[str] = []
         self._room = limit
         self._tail: list[str] = []
         self._cut = False
@@ -41,7 +40,8 @@ class Scanner:
         """Take the next piece of the answer's text."""
         if self._room:
             head, text = text[: self._room], text[self._room :]
-            self._room -= self._head.write(head)
+            self._head.append(head)
+            self._room -= len(head)
         if text:
             self._tail.append(text)
             if len(self._tail) >= _PIECES or len(text) > self._limit:
@@ -49,10 +49,12 @@ class Scanner:
 
     def end(self) -> Found:
         """What the answer is about, by topic and by `word_list`, now that it is complete."""
-        self._shorten()
+        if self._tail:
+            self._shorten()
         seam = SEAM if self._cut else ""
-        text = "".join((self._head.getvalue(), seam, *self._tail))
-        if self._engine.hint is not None and not self._engine.hint(text.replace(SEAM, "")):
+        text = "".join((*self._head, seam, *self._tail))
+        hint = self._engine.hint
+        if hint is not None and not hint(text.replace(SEAM, "") if seam else text):
             return {}
         for start, end in reversed(own_marks(text, *self._marks)):
             text = text[:start] + text[end:]
