@@ -218,7 +218,8 @@ class Answer:
 
     def _sniff(self, data: bytes) -> Step:
         """Tell by its first bytes what a body is whose media type does not say it."""
-        data, self._sniffed = self._sniffed + data, b""
+        if self._sniffed:
+            data, self._sniffed = self._sniffed + data, b""
         kind = kind_of(data, blank="json" if "json" in self._head.media else None)
         if kind is None:
             self._sniffed = data

@@ -11,6 +11,8 @@ from labeler.request import unread
 from labeler.scope import Wishes, joined, without_shortcuts
 from labeler.values import Exchange
 
+_NOT_READ = unread("not read")
+
 
 class Incoming:
     """Reads a request's body, up to the limit; the app gets what was read, without our own marks."""
@@ -20,7 +22,7 @@ class Incoming:
         self.scope = without_shortcuts(scope, observe=labeler.service.mode == "observe")
         self._replay: list[Message] = []
         self._headers: dict[str, str] = {}
-        self.request = unread("not read")
+        self.request = _NOT_READ
 
     async def read(self) -> None:
         """Read it; do so once, before the app is called."""

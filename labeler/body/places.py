@@ -87,12 +87,7 @@ class Source:
 
     def _words(self, text: Text, start: int, end: int, inserts: Sequence[Any]) -> None:
         for at, words in inserts:
-            if at == 0:
-                offset = start + 1
-            elif at == len(text.text):
-                offset = end - 1
-            else:
-                offset = start + json_text.offset_of(self.payload[start:end], text.text, at)
+            offset = json_text.place_in(self.payload, start, end, text.text, at)
             self.piece.add(self.where(offset), json_text.inner(words))
 
     def _numbers(self, shift: Shift, start: int, end: int, values: Sequence[Any]) -> None:

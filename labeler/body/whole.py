@@ -86,10 +86,12 @@ class JsonBody(Body):
         if isinstance(doc, dict) and not doc.get("choices") and self.job.dialect.refused(doc):
             self.reason = "error body"
             return
+        alone = None if self.job.mute or self.job.beside else self.job.dialect.alone(doc)
+        if alone is not None and self._alone(piece, payload, lead, alone):
+            return
         self._doc = doc
         source = self._source = Source(piece, payload, lead)
-        alone = self.job.dialect.alone(doc)
-        answers = [_One(alone.slot, [alone])] if alone else _answers(self._parts(doc))
+        answers = _answers(self._parts(doc))
         if self.job.mute:
             self._slots = self.muted()
         else:
@@ -101,6 +103,28 @@ class JsonBody(Body):
             sidecar = sidecar or self.json_answer()
         if sidecar and isinstance(doc, dict) and "aigc" not in doc:
             source.insert_member("aigc", sidecar)
+
+    def _alone(self, piece: Piece, payload: bytes, lead: int, one: Text) -> bool:
+        """Label the usual answer: one text, of which a reader says no more than what it adds to its end;
+        False, and nothing is done, where it is another one."""
+        text, plan, reads, reader = one.text, self.job.plan, self.job.reads, None
+        if self.job.stops or (self.pictures.wanted and "base64," in text):
+            return False
+        if reads is not None and not reads.idle(text):
+            reader = reads.new()
+            reader.feed(visible(text))
+            reader.end()
+            plan = plan.with_more(reader.more)
+        inserts, said, reason = whole(text, plan)
+        if reason == "JSON answer":
+            return False
+        if inserts:
+            start, end = json_text.find_string(payload, one.path, text)
+            for at, words in inserts:
+                piece.add(lead + json_text.place_in(payload, start, end, text, at), json_text.inner(words))
+        state: State = "applied" if said else "skipped"
+        self._slots = (SlotOutcome(one.slot, self.job.number, state, reason, said, *told(reader)),)
+        return True
 
     def _parts(self, doc: Any) -> list[Part]:
         """The parts of a document. One into which no text goes may have any shape; in one that its

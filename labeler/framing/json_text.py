@@ -180,6 +180,14 @@ def _escaped(data: bytes, at: int) -> bool:
     return (at - before) % 2 == 1
 
 
+def place_in(data: bytes, start: int, end: int, text: str, at: int) -> int:
+    """The byte of `data` at which character `at` of `text` begins, whose literal stands from `start` to
+    `end`."""
+    if at == 0:
+        return start + 1
+    return end - 1 if at == len(text) else start + offset_of(data[start:end], text, at)
+
+
 def offset_of(literal: bytes, text: str, at: int) -> int:
     """The byte offset in a string literal (with its quotes) of character `at` of its text."""
     if at == 0:

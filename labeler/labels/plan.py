@@ -24,6 +24,26 @@ class Plan:
         """All that stands in the text, each once."""
         return tuple(dict.fromkeys(self.opening + self.closing))
 
+    @cached_property
+    def head(self) -> str:
+        """What stands before an ordinary answer."""
+        return "".join([stamp.words + GAP for stamp in self.opening])
+
+    @cached_property
+    def foot(self) -> str:
+        """What stands behind an ordinary answer."""
+        return "".join([GAP + stamp.words for stamp in self.closing])
+
+    @cached_property
+    def starts(self) -> frozenset[str]:
+        """The characters with which the words before an answer begin."""
+        return frozenset(stamp.words[:1] for stamp in self.opening)
+
+    @cached_property
+    def ends(self) -> tuple[str, ...]:
+        """The words with which the labels behind an answer end."""
+        return tuple(stamp.words for stamp in self.closing)
+
     def with_more(self, stamps: tuple[Stamp, ...]) -> Plan:
         """This plan with more to be said after the answer; what is said there already stays single."""
         return Plan(self.opening, tuple(dict.fromkeys(self.closing + stamps)), self.aside) if stamps else self

@@ -46,10 +46,12 @@ class Reader(Protocol):
 
 class Reading(NamedTuple):
     """How the answers of one response are read: `new` makes the reader of each; `stops` says whether a
-    guard may stop one."""
+    guard may stop one; `idle` tells at a glance, where it can, that a reader would find nothing in a
+    complete text."""
 
     new: Callable[[], Reader]
     stops: bool
+    idle: Callable[[str], bool]
 
 
 def told(reader: Reader | None) -> tuple[tuple[Because, ...], tuple[Guarded, ...]]:

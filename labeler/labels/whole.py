@@ -25,6 +25,9 @@ def whole(
 ) -> tuple[list[tuple[int, str]], tuple[Stamp, ...], str]:
     """The labels of a complete text: (character, words) to insert, the stamps that then stand in
     it, and why there are none. `tool`: the turn goes on with a tool call."""
+    if not tool and _ordinary(text, plan):
+        inserts = [(0, plan.head)] if plan.head else []
+        return [*inserts, (len(text), plan.foot)] if plan.foot else inserts, plan.said, ""
     begun = opening(text, plan.opening, final=True)
     if begun is None or begun.kind == "empty":
         return [], (), "tool call" if tool else "no text"
@@ -37,6 +40,21 @@ def whole(
     if words:
         inserts.append((at, words))
     return inserts, plan.said if begun.said is plan.opening else united(begun.said, plan.closing), ""
+
+
+def _ordinary(text: str, plan: Plan) -> bool:
+    """Whether a text surely is one into whose beginning and end nothing has to be read: it starts with
+    no sign that could belong to JSON, reasoning, a page or a label, opens no block that a label would
+    fall into, and ends with none of the labels."""
+    first = text[:1]
+    if first <= " " or first in _UNSURE or first in plan.starts:
+        return False
+    if "```" in text or "~~~" in text or "<" in text:
+        return False
+    return not text.rstrip().endswith(plan.ends)
+
+
+_UNSURE = frozenset("{[<\ufeff")
 
 
 def united(first: tuple[Stamp, ...], second: tuple[Stamp, ...]) -> tuple[Stamp, ...]:

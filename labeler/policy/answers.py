@@ -29,7 +29,10 @@ def reading(policies: PolicySet, verdict: Verdict, exchange: Exchange) -> Readin
     def new() -> AnswerReader:
         return AnswerReader(rules, policies.scanner() if scanned else None, added, languages, exchange.number)
 
-    return Reading(new, rules.stops)
+    def idle(text: str) -> bool:
+        return not rules.worth_a_look(text) and (not scanned or policies.idle(text))
+
+    return Reading(new, rules.stops, idle)
 
 
 def extend(policies: PolicySet, verdict: Verdict, exchange: Exchange, found: Found) -> Verdict:

@@ -96,6 +96,10 @@ class Rule:
         """Whether the answer does not go on as it is."""
         return self.action != "disclaim"
 
+    def worth_a_look(self, text: str) -> bool:
+        """Whether it may find something in a text as it is written, told at a glance."""
+        return all(hint(text) for hint in self.hints)
+
     def found_in(self, passage: str) -> str | None:
         """What speaks for it in a folded passage, or None."""
         found: list[str] = []

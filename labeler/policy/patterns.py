@@ -45,7 +45,7 @@ def pattern_set(patterns: Sequence[str]) -> Callable[[str], Collection[int]]:
     for pattern in patterns:
         several.Add(pattern)
     several.Compile()
-    return lambda text: several.Match(text) or ()
+    return lambda text: several.Match(text.encode()) or ()
 
 
 def name_glob(glob: str) -> Test:

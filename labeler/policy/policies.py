@@ -16,7 +16,7 @@ from labeler.policy.model import Disclaimer, Marker, Policy
 from labeler.policy.patterns import name_glob, pattern_set
 from labeler.policy.reader import Rules
 from labeler.policy.topics import Engine, Topics, all_lexicons
-from labeler.policy.topics.scan import Scanner, word_list
+from labeler.policy.topics.scan import Scanner, idle, word_list
 from labeler.policy.triggers import Triggers
 from labeler.values import Verdict
 
@@ -155,6 +155,10 @@ class PolicySet:
             if len(self._guards) < _KEPT:
                 self._guards[scenarios] = rules
         return rules
+
+    def idle(self, answer: str) -> bool:
+        """Whether it is certain at a glance that `scanner` finds nothing in a complete answer."""
+        return self._answers is None or idle(self._answers, self.settings.answer, answer)
 
     def scanner(self) -> Scanner | None:
         """What looks at the text of one answer as it passes; None where no policy asks for it."""

@@ -52,6 +52,10 @@ class Rules:
             within=max((rule.within for rule in found), default=1),
         )
 
+    def worth_a_look(self, text: str) -> bool:
+        """Whether some guard may find something in a complete text, as it is written."""
+        return any(rule.worth_a_look(text) for rule in self.all)
+
 
 class AnswerReader:
     """Reads one answer under the guards of its policies. What it says does not depend on how the text
@@ -139,7 +143,7 @@ class AnswerReader:
     def _suspect(self, text: str) -> bool:
         """Whether some rule may find something in a text: most hold nothing of what any looks for."""
         written = " ".join([*self._passage, text])
-        rules = [rule for rule in self._rules if all(hint(written) for hint in rule.hints)]
+        rules = [rule for rule in self._rules if rule.worth_a_look(written)]
         if not rules:
             return False
         around = fold(well_formed(" ".join([*self._passage, _EMPTY.sub(r"\1 ", text)])))

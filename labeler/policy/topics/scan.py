@@ -53,8 +53,7 @@ class Scanner:
             self._shorten()
         seam = SEAM if self._cut else ""
         text = "".join((*self._head, seam, *self._tail))
-        hint = self._engine.hint
-        if hint is not None and not hint(text.replace(SEAM, "") if seam else text):
+        if idle(self._engine, self._limit, text.replace(SEAM, "") if seam else text):
             return {}
         for start, end in reversed(own_marks(text, *self._marks)):
             text = text[:start] + text[end:]
@@ -64,6 +63,13 @@ class Scanner:
         tail = "".join(self._tail)
         self._cut |= len(tail) > self._limit
         self._tail = [tail[-self._limit :]]
+
+
+def idle(engine: Engine, limit: int, text: str) -> bool:
+    """Whether it is certain at a glance that neither end of a text has any of the words."""
+    if engine.hint is None:
+        return False
+    return not any(map(engine.hint, (text,) if len(text) <= 2 * limit else (text[:limit], text[-limit:])))
 
 
 @lru_cache(maxsize=256)
