@@ -26,6 +26,15 @@ _NEITHER = "the body is neither JSON nor an event stream"
 class Answer:
     """The state of one response. `broken` asks the driver to break the transfer off."""
 
+    broken = _over = _sent = _closed = False
+    _passing = False  # the rest leaves as it comes
+    _body: Body | None = None
+    _direct: Body | None = None  # the body, once nothing else stands between it and the driver
+    _decoder: Decoder | None = None
+    _result: tuple[State, str] | None = None  # of a complete answer, once it is labelled
+    _start, _plan, _head = Start(0, []), Plan(), Head("", "", "")
+    _reason, _sniffed = "", b""
+
     def __init__(
         self,
         dialect: Dialect,
@@ -41,24 +50,13 @@ class Answer:
         """`mute` says why no text may be put into this answer (structured output …). A verdict that
         is an error is the fault of whoever configures: the response is blocked. `draw` labels its
         pictures; without it nobody looks for any. `reads`: who reads its text."""
-        self.broken = self._over = False
         self._dialect = dialect
         self.exchange = exchange
         self._verdict = verdict if isinstance(verdict, Verdict) else None
         self._failure = "" if isinstance(verdict, Verdict) else str(verdict)
         self._setting = setting
         self._mute, self._notes, self._draw, self._reads = mute, list(notes), draw, reads
-        self._start = Start(0, [])
-        self._body: Body | None = None
-        self._direct: Body | None = None  # the body, once nothing else stands between it and the driver
-        self._plan = Plan()
-        self._decoder: Decoder | None = None
-        self._head, self._reason = Head("", "", ""), ""
-        self._sent = self._closed = False
-        self._passing = False  # the rest leaves as it comes
         self._given: list[bytes] = []  # what came in, while it is compressed and nothing has left
-        self._sniffed = b""
-        self._result: tuple[State, str] | None = None  # of a complete answer, once it is labelled
 
     @property
     def over(self) -> bool:

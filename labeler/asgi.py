@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import traceback
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -13,7 +12,7 @@ from labeler.body import Work
 from labeler.claims import Claim
 from labeler.dialects import DIALECTS
 from labeler.engine import Labeler
-from labeler.errors import BlockedError, ContentError, PolicyError
+from labeler.errors import BlockedError, ContentError, PolicyError, let_go
 from labeler.headers import blocked, relabelled
 from labeler.incoming import Incoming
 from labeler.response import Start
@@ -102,7 +101,7 @@ class Responder:
         except Exception as error:
             if self._answer is not None and self._answer.stopped:
                 log.debug("the app ended with an error after a guard had ended its answer", exc_info=True)
-                _let_go(error)
+                let_go(error)
                 return
             await self._broken_off(raised=True)
             raise
@@ -123,10 +122,13 @@ class Responder:
         answer = self._answer
         if kind == "http.response.body" and answer is not None:
             if self._errands is None:
-                if not self._over and message.get("more_body") and answer.passes(message.get("body")):
+                if not message.get("more_body") and not self._over:
+                    await self._last(answer, message)
+                elif not self._over and answer.passes(message.get("body")):
                     await self._send(message)  # most of a stream
                     return
-                await self._pass_on(answer, message)
+                else:
+                    await self._pass_on(answer, message)
             else:
                 self._errands.check()
                 async with self._errands.lock:
@@ -155,11 +157,14 @@ class Responder:
         except PolicyError as error:
             verdict = error
         exchange, request = self._incoming.exchange(wished), self._incoming.request
-        if verdict is None and self._labeler.reminders.wanted:
-            exchange, verdict, notes = await self._labeler.reminders(exchange, wished.session)
-            request = request._replace(notes=(*request.notes, *notes)) if notes else request
+        if verdict is None:
+            verdict = self._labeler.decide(exchange)
+            if isinstance(verdict, Verdict) and self._labeler.reminders.concern(verdict):
+                reminders = self._labeler.reminders
+                exchange, verdict, notes = await reminders(exchange, verdict, wished.session)
+                request = request._replace(notes=(*request.notes, *notes)) if notes else request
         self._answer = self._labeler.open(
-            dialect, exchange, request, verdict=verdict, assume_visible=self._claim.assume_visible
+            dialect, exchange, request, verdict, assume_visible=self._claim.assume_visible
         )
         start, data = self._answer.begin(message["status"], list(message.get("headers", ())))
         if start is not None or data:
@@ -275,20 +280,6 @@ class Responder:
         if not clean:
             self._answer.close(clean=False)
         self._labeler.end(self._answer)
-
-
-def _let_go(error: BaseException) -> None:
-    """Free what the frames of an app hold that was ended: a generator that streams is closed by that, and
-    not when the garbage is collected some time."""
-    seen: list[BaseException] = []
-    todo: list[BaseException | None] = [error]
-    while todo:
-        one = todo.pop()
-        if one is not None and not any(one is other for other in seen):
-            seen.append(one)
-            traceback.clear_frames(one.__traceback__)
-            todo += (one.__cause__, one.__context__)
-            todo += one.exceptions if isinstance(one, BaseExceptionGroup) else ()
 
 
 async def _refuse(send: Send, reason: str) -> None:

@@ -161,7 +161,7 @@ class Labeler:
         spoken = DIALECTS[dialect]
         read = self.request(Claim("", spoken), {}, request) if request else None
         exchange = exchange_of(about, self.number(), read)
-        answer = self._answer(spoken, exchange, decide(self.service.policies, exchange), read)
+        answer = self.open(spoken, exchange, read, decide(self.service.policies, exchange))
         steps = [
             answer.begin(200, [(b"content-type", content_type.encode("latin-1"))]),
             answer.feed(body),
@@ -207,23 +207,32 @@ class Labeler:
         marks = ((), ()) if self._setting.observe else self._marks
         return read_request(claim.dialect, headers, body, marks, query)
 
+    def decide(self, exchange: Exchange) -> Verdict | PolicyError:
+        """What has to be said in the answer to an exchange. An error says what is wrong with what the app
+        asked for (a scenario that no policy has); such an answer is blocked."""
+        try:
+            return decide(self.service.policies, exchange)
+        except PolicyError as error:
+            return error
+
     def open(
         self,
         dialect: Dialect,
         exchange: Exchange,
-        request: Request | None = None,
+        request: Request | None,
+        verdict: Verdict | PolicyError,
         *,
-        verdict: Verdict | PolicyError | None = None,
         assume_visible: bool = False,
     ) -> Answer:
-        """Decide on an exchange, unless its `verdict` is known, and open its answer. An error says what
-        is wrong with what the app asked for; such an answer is blocked, as one with a scenario that no
-        policy has. `assume_visible`: the upstream draws a visible label into its pictures."""
-        try:
-            verdict = verdict or decide(self.service.policies, exchange)
-        except PolicyError as error:
-            verdict = error
-        return self._answer(dialect, exchange, verdict, request, assume_visible=assume_visible)
+        """Open the answer to an exchange on which was decided. `assume_visible`: the upstream draws a
+        visible label into its pictures."""
+        mute, notes = (request.asked.mute, request.notes) if request else ("", ())
+        draw = reads = None
+        if isinstance(verdict, Verdict):
+            draw = drawing_of(self.studio, verdict, exchange, assumed=assume_visible)
+            reads = reading(self.service.policies, verdict, exchange)
+        kind = ObservedAnswer if self._setting.observe else Answer
+        return kind(dialect, exchange, verdict, self._setting, mute=mute, notes=notes, draw=draw, reads=reads)
 
     def end(self, answer: Answer) -> None:
         """Count the answer's outcome, and hand it to the hook if there is one."""
@@ -260,23 +269,6 @@ class Labeler:
     def number(self) -> str:
         """A new content number: a sortable UUID (version 7)."""
         return content_number(time.time_ns() // 1_000_000, getrandbits(80))
-
-    def _answer(
-        self,
-        dialect: Dialect,
-        exchange: Exchange,
-        verdict: Verdict | PolicyError,
-        request: Request | None,
-        *,
-        assume_visible: bool = False,
-    ) -> Answer:
-        mute, notes = (request.asked.mute, request.notes) if request else ("", ())
-        draw = reads = None
-        if isinstance(verdict, Verdict):
-            draw = drawing_of(self.studio, verdict, exchange, assumed=assume_visible)
-            reads = reading(self.service.policies, verdict, exchange)
-        kind = ObservedAnswer if self._setting.observe else Answer
-        return kind(dialect, exchange, verdict, self._setting, mute=mute, notes=notes, draw=draw, reads=reads)
 
     def _call(self, about: About, *, whole: bool = False) -> TextCall:
         exchange = exchange_of(about, self.number())

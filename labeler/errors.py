@@ -9,6 +9,7 @@ LabelerError
 
 from __future__ import annotations
 
+import traceback
 from dataclasses import dataclass
 
 
@@ -60,3 +61,17 @@ class MissingExtra(LabelerError, ImportError):
     def __init__(self, package: str, extra: str) -> None:
         self.package, self.extra = package, extra
         super().__init__(f"{package} is not installed: pip install 'aigc-labeler[{extra}]'")
+
+
+def let_go(error: BaseException) -> None:
+    """Free what the frames of an app hold that was ended: a generator that streams is closed by that, and
+    not when the garbage is collected some time."""
+    seen: list[BaseException] = []
+    todo: list[BaseException | None] = [error]
+    while todo:
+        one = todo.pop()
+        if one is not None and not any(one is other for other in seen):
+            seen.append(one)
+            traceback.clear_frames(one.__traceback__)
+            todo += (one.__cause__, one.__context__)
+            todo += one.exceptions if isinstance(one, BaseExceptionGroup) else ()

@@ -26,18 +26,21 @@ class Incoming:
 
     async def read(self) -> None:
         """Read it; do so once, before the app is called."""
-        size, limit = 0, self._labeler.service.limits.request
-        while True:
+        limit, replay = self._labeler.service.limits.request, self._replay
+        message = await self._receive()
+        body = message.get("body", b"")
+        replay.append(message)
+        size = len(body)
+        while message.get("more_body") and size <= limit:
             message = await self._receive()
-            self._replay.append(message)
+            replay.append(message)
             size += len(message.get("body", b""))
-            if not message.get("more_body") or size > limit:
-                break
         headers = self._headers = joined(self.scope["headers"])
         if message["type"] != "http.request" or size > limit:
             self.request = unread(f"longer than {limit} bytes" if size > limit else "the client left")
             return
-        body = b"".join([message.get("body", b"") for message in self._replay])
+        if len(replay) > 1 or type(body) is not bytes:
+            body = b"".join([message.get("body", b"") for message in replay])
         read = self._labeler.request(self._claim, headers, body, self.scope.get("query_string", b""))
         self.request = read
         if read.body is not body:

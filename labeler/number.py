@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from hashlib import sha256
 
+_VARIANT = {f"{digit:x}": f"{0x8 | digit & 0x3:x}" for digit in range(16)}
+"""The two bits that say whose UUID it is, in a hex digit."""
+
 
 def content_number(milliseconds: int, randomness: int) -> str:
     """A UUID of version 7 (RFC 9562, 5.7) from Unix time in milliseconds and 80 random bits."""
-    value = (milliseconds & (1 << 48) - 1) << 80 | randomness
-    return _spelled(value & ~(0xF << 76 | 0x3 << 62) | 0x7 << 76 | 0x2 << 62)
+    time, rest = f"{milliseconds & (1 << 48) - 1:012x}", f"{randomness:020x}"
+    return f"{time[:8]}-{time[8:]}-7{rest[1:4]}-{_VARIANT[rest[4]]}{rest[5:8]}-{rest[8:]}"
 
 
 def number_of_content(producer: str, data: bytes) -> str:

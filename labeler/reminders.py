@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from http.cookies import CookieError, SimpleCookie
 from typing import NamedTuple
 
 from labeler.config import Service
-from labeler.errors import PolicyError
 from labeler.policy import decide
 from labeler.sessions import Sessions, sessions
 from labeler.values import Exchange, Verdict
@@ -21,7 +19,7 @@ class Reminded(NamedTuple):
     """An exchange, what is decided on it, and notes for its outcome."""
 
     exchange: Exchange
-    verdict: Verdict | PolicyError
+    verdict: Verdict
     notes: tuple[str, ...] = ()
 
 
@@ -34,17 +32,12 @@ class Reminders:
         self._every = service.policies.reminding
         self._store: Sessions | None = sessions(said.store, said.idle) if self._every else None
 
-    @property
-    def wanted(self) -> bool:
-        """Whether any policy in use reminds."""
-        return self._store is not None
+    def concern(self, verdict: Verdict) -> bool:
+        """Whether any policy that applies reminds."""
+        return not self._every.keys().isdisjoint(verdict.scenarios)
 
-    async def __call__(self, exchange: Exchange, session: str = "") -> Reminded:
-        """Decide on an exchange, with the reminders that are due. `session` is the app's word."""
-        try:
-            verdict = decide(self._policies, exchange)
-        except PolicyError as error:
-            return Reminded(exchange, error)
+    async def __call__(self, exchange: Exchange, verdict: Verdict, session: str = "") -> Reminded:
+        """Add the reminders that are due to what was decided on an exchange. `session` is the app's word."""
         names = [name for name in verdict.scenarios if name in self._every]
         if self._store is None or not names:
             return Reminded(exchange, verdict)
@@ -64,7 +57,7 @@ class Reminders:
     ) -> Reminded:
         if not names:
             return Reminded(exchange, verdict, notes)
-        exchange = replace(exchange, due=tuple(names))
+        exchange = exchange._replace(due=tuple(names))
         return Reminded(exchange, decide(self._policies, exchange), notes)
 
     async def close(self) -> None:

@@ -31,11 +31,11 @@ def without_shortcuts(scope: Scope, *, observe: bool) -> Scope:
 
 def joined(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     """Request headers by name in lower case; the values of a repeated one with commas (RFC 9110, 5.2)."""
-    found: dict[str, str] = {}
-    for raw, value in headers:
-        name = raw.decode("latin-1").lower()
-        text = value.decode("latin-1")
-        found[name] = f"{found[name]}, {text}" if name in found else text
+    pairs = [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in headers]
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        for name in found:
+            found[name] = ", ".join([value for other, value in pairs if other == name])
     return found
 
 

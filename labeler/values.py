@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
 
 Place = Literal["start", "end", "both", "interface"]
 OnFailure = Literal["block", "pass"]
@@ -13,9 +14,10 @@ State = Literal["applied", "skipped", "failed", "degraded"]
 Action = Literal["disclaim", "replace", "stop", "hold"]
 Position = Literal["top-left", "top", "top-right", "left", "right", "bottom-left", "bottom", "bottom-right"]
 
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
+
+class Exchange(NamedTuple):
     """What is known about a request; the whole input of a decision.
 
     `headers` are the request's, names in lower case. `messages` are the user's, oldest first.
@@ -30,7 +32,7 @@ class Exchange:
 
     route: str = ""
     method: str = "POST"
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = _NOTHING
     model: str = ""
     messages: tuple[str, ...] = ()
     named: tuple[str, ...] | None = None
@@ -39,7 +41,7 @@ class Exchange:
     unread: str = ""
     number: str = ""
     language: str = ""
-    fields: Mapping[str, object] = field(default_factory=dict)
+    fields: Mapping[str, object] = _NOTHING
     tenants: tuple[str, ...] = ()
     due: tuple[str, ...] = ()
 

@@ -240,7 +240,8 @@ def labelled(labeler: Labeler, one: Recording, request: bytes, pieces: list[byte
     )
     assert claim.dialect is not None
     read = labeler.request(claim, {}, request) if request else None
-    answer = labeler.open(claim.dialect, exchange(read), read)
+    known = exchange(read)
+    answer = labeler.open(claim.dialect, known, read, labeler.decide(known))
     out = [answer.begin(200, [(b"content-type", one.content_type.encode())])[1]]
     out += [answer.feed(piece)[1] for piece in pieces]
     out.append(answer.close()[1])

@@ -190,6 +190,11 @@ def _start(text: str, at: int, before: str) -> int:
     return match.end() if match else -1
 
 
+def pictured(text: str) -> bool:
+    """Whether a whole text may have a picture in it, told at a glance."""
+    return "," in text and "base64," in text  # one character is found thirty times as fast as several
+
+
 def within(text: str) -> Iterator[tuple[int, int]]:
     """Where the base64 of each picture stands in a whole text: (from, to)."""
     at = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from operator import itemgetter
 
 from labeler.values import Edit
 
@@ -52,20 +53,21 @@ class Ledgered:
         for piece in pieces:
             raw, changes = piece.raw, piece.changes
             if len(changes) > 1:
-                changes.sort(key=_place)
-            at = 0
+                changes.sort(key=_PLACE)
+            at, length = 0, self.length
             for offset, removed, inserted in changes:
-                out += (raw[at:offset], inserted)
-                self._changes.append((self.length + offset - at, removed, inserted))
-                self.length += offset - at + len(inserted)
+                out.append(raw[at:offset])
+                out.append(inserted)
+                length += offset - at
+                self._changes.append((length, removed, inserted))
+                length += len(inserted)
                 at = offset + len(removed)
             out.append(raw[at:] if at else raw)
-            self.length += len(raw) - at
+            self.length = length + len(raw) - at
         return b"".join(out)
 
 
-def _place(change: Change) -> int:
-    return change[0]
+_PLACE = itemgetter(0)
 
 
 def undo(labelled: bytes, edits: Iterable[Edit]) -> bytes:

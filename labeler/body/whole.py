@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from labeler.body.base import BROKEN_OFF, UPSTREAM_ERROR, Body, Job
-from labeler.body.pictures import Given, spelled, within
+from labeler.body.pictures import Given, pictured, spelled, within
 from labeler.body.places import Range, Source, moved
 from labeler.body.splice import Piece
 from labeler.dialects.base import Broken, Part, Picture, Shift, Text, Tool
@@ -108,7 +108,7 @@ class JsonBody(Body):
         """Label the usual answer: one text, of which a reader says no more than what it adds to its end;
         False, and nothing is done, where it is another one."""
         text, plan, reads, reader = one.text, self.job.plan, self.job.reads, None
-        if self.job.stops or (self.pictures.wanted and "base64," in text):
+        if self.job.stops or (self.pictures.wanted and pictured(text)):
             return False
         if reads is not None and not reads.idle(text):
             reader = reads.new()
@@ -144,7 +144,7 @@ class JsonBody(Body):
                 range_ = Range(picture.path, picture.text, 0, len(picture.text))
                 found.append((range_, Given(picture.form, picture.text, spelled(picture.path))))
             for text in one.texts:
-                for start, end in within(text.text) if "base64," in text.text else ():
+                for start, end in within(text.text) if pictured(text.text) else ():
                     given = Given("base64", text.text[start:end], spelled(text.path), within=True)
                     found.append((Range(text.path, text.text, start, end), given))
         for range_, given in found:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from labeler.values import Because, Guarded, Stamp
 
@@ -44,14 +43,18 @@ class Reader(Protocol):
         ...
 
 
-class Reading(NamedTuple):
-    """How the answers of one response are read: `new` makes the reader of each; `stops` says whether a
-    guard may stop one; `idle` tells at a glance, where it can, that a reader would find nothing in a
-    complete text."""
+class Reading(Protocol):
+    """How the answers of one response are read; `stops` says whether a guard may stop one."""
 
-    new: Callable[[], Reader]
     stops: bool
-    idle: Callable[[str], bool]
+
+    def new(self) -> Reader:
+        """The reader of one more answer."""
+        ...
+
+    def idle(self, text: str) -> bool:
+        """Whether it is certain at a glance that a reader would find nothing in a complete text."""
+        ...
 
 
 def told(reader: Reader | None) -> tuple[tuple[Because, ...], tuple[Guarded, ...]]:

@@ -4,15 +4,43 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from labeler.labels.reading import Reading
 from labeler.policy.decide import facts_of
 from labeler.policy.policies import PolicySet
-from labeler.policy.reader import AnswerReader
+from labeler.policy.reader import AnswerReader, Rules
 from labeler.policy.topics.scan import Found
 from labeler.values import Because, Exchange, Stamp, Verdict
 
 
-def reading(policies: PolicySet, verdict: Verdict, exchange: Exchange) -> Reading | None:
+class AnswerReading:
+    """How the answers to one request are read."""
+
+    __slots__ = ("_exchange", "_policies", "_rules", "_scanned", "_verdict", "stops")
+
+    def __init__(
+        self, policies: PolicySet, verdict: Verdict, exchange: Exchange, rules: Rules, *, scanned: bool
+    ) -> None:
+        self._policies, self._verdict, self._exchange = policies, verdict, exchange
+        self._rules, self._scanned = rules, scanned
+        self.stops = rules.stops
+
+    def new(self) -> AnswerReader:
+        """The reader of one more answer."""
+        policies = self._policies
+        scanner = policies.scanner() if self._scanned else None
+        languages = (self._verdict.language, policies.settings.language)
+        return AnswerReader(self._rules, scanner, self._added, languages, self._exchange.number)
+
+    def idle(self, text: str) -> bool:
+        """Whether it is certain at a glance that a reader would find nothing in a complete text."""
+        return not self._rules.worth_a_look(text) and (not self._scanned or self._policies.idle(text))
+
+    def _added(self, found: Found) -> tuple[tuple[Stamp, ...], tuple[Because, ...]]:
+        before = self._verdict
+        whole = extend(self._policies, before, self._exchange, found)
+        return whole.stamps[len(before.stamps) :], whole.because[len(before.because) :]
+
+
+def reading(policies: PolicySet, verdict: Verdict, exchange: Exchange) -> AnswerReading | None:
     """Who reads the answers to a request; None where no policy asks anything of them."""
     if exchange.human:
         return None
@@ -20,19 +48,7 @@ def reading(policies: PolicySet, verdict: Verdict, exchange: Exchange) -> Readin
     scanned = policies._answers is not None and exchange.named is None
     if not rules.all and not scanned:
         return None
-    languages = (verdict.language, policies.settings.language)
-
-    def added(found: Found) -> tuple[tuple[Stamp, ...], tuple[Because, ...]]:
-        whole = extend(policies, verdict, exchange, found)
-        return whole.stamps[len(verdict.stamps) :], whole.because[len(verdict.because) :]
-
-    def new() -> AnswerReader:
-        return AnswerReader(rules, policies.scanner() if scanned else None, added, languages, exchange.number)
-
-    def idle(text: str) -> bool:
-        return not rules.worth_a_look(text) and (not scanned or policies.idle(text))
-
-    return Reading(new, rules.stops, idle)
+    return AnswerReading(policies, verdict, exchange, rules, scanned=scanned)
 
 
 def extend(policies: PolicySet, verdict: Verdict, exchange: Exchange, found: Found) -> Verdict:
@@ -54,7 +70,7 @@ def extend(policies: PolicySet, verdict: Verdict, exchange: Exchange, found: Fou
     if not because:
         return verdict
     reached = {*verdict.scenarios, *(one.scenario for one in because)}
-    scenarios = tuple(name for name in policies._policies if name in reached)
+    scenarios = policies.ordered(reached)
     said = {(stamp.kind, stamp.words) for stamp in verdict.stamps}
     stamps = tuple(
         replace(stamp, place="end")

@@ -26,8 +26,9 @@ def decide(policies: PolicySet, exchange: Exchange) -> Verdict:
         human = (Because("", "human: the app says that a person wrote the answer"),)
         return Verdict((), (), human, policies.revision, language, on_failure="pass")
     because = reasons(policies, exchange)
-    reached = {one.scenario for one in because}
-    scenarios = tuple([name for name in policies._policies if name in reached])
+    if len(because) == 1 and not exchange.due:
+        return policies.ordinary(language)
+    scenarios = policies.ordered({one.scenario for one in because})
     base = policies.assembled(scenarios, language)
     return Verdict(
         base.scenarios,
@@ -51,7 +52,9 @@ def _due(policies: PolicySet, exchange: Exchange, base: Verdict) -> Iterable[Sta
 
 def reasons(policies: PolicySet, exchange: Exchange) -> tuple[Because, ...]:
     """Why which scenarios apply to a request, the default first; `decide` without what is then said."""
-    because = [Because(policies.settings.default, "default"), *_told(policies, exchange)]
+    because = [policies._default]
+    if policies._models or exchange.assumed or exchange.named:
+        because += _told(policies, exchange)
     if exchange.named is None:
         because += _detected(policies, exchange)
     return tuple(because)
@@ -101,15 +104,4 @@ def facts_of(policies: PolicySet, exchange: Exchange, answer: Found | None) -> F
     """What the conditions look at."""
     settings = policies.settings
     messages = () if exchange.unread else exchange.messages[-settings.messages :]
-    return Facts(
-        exchange.route,
-        exchange.headers,
-        exchange.model,
-        messages,
-        policies._engine,
-        policies._patterns,
-        settings.decay,
-        answer,
-        exchange.fields,
-        exchange.tenants,
-    )
+    return Facts(exchange, messages, policies._engine, policies._patterns, settings.decay, answer)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import unicodedata
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from labeler.policy.condition import Answer, Condition, Header, Member
 from labeler.policy.patterns import compile_pattern, name_glob, route_glob, well_formed
 from labeler.policy.topics import Engine
 from labeler.policy.topics.scan import SEAM, Found, word_list
+from labeler.values import Exchange
 
 Evidence = tuple[str, tuple[str, ...]]
 """The field of the policy that matched, as in `match.any[0].topic`, and what it found."""
@@ -28,29 +29,30 @@ READ = 20_000
 class Facts:
     """What conditions look at. `messages` are the user's that count, oldest first; empty where nothing
     was read. `patterns` tells the numbers of the policies' expressions that a text has. `answer` is what
-    was found in the answer; None while there is none. `fields` is the request's JSON object."""
+    was found in the answer; None while there is none."""
 
-    route: str
-    headers: Mapping[str, str]
-    model: str
+    exchange: Exchange
     messages: tuple[str, ...]
     engine: Engine
     patterns: Callable[[str], Collection[int]]
     decay: float = 1.0
     answer: Found | None = None
-    fields: Mapping[str, object] = field(default_factory=dict)
-    tenants: tuple[str, ...] = ()
+    _texts: list[str] | None = None
     _text: str | None = None
     _topics: Found | None = None
     _patterns: Collection[int] | None = None
 
+    def texts(self) -> list[str]:
+        """What is read of each message."""
+        if self._texts is None:
+            self._texts = [well_formed(_excerpt(message)) for message in self.messages]
+        return self._texts
+
     def text(self) -> str:
         """The messages, a line feed between them, in Unicode NFKC."""
         if self._text is None:
-            whole = "\n".join(map(_excerpt, self.messages))
-            self._text = (
-                well_formed(whole) if whole.isascii() else unicodedata.normalize("NFKC", well_formed(whole))
-            )
+            whole = "\n".join(self.texts())
+            self._text = whole if whole.isascii() else unicodedata.normalize("NFKC", whole)
         return self._text
 
     def patterns_found(self) -> Collection[int]:
@@ -62,8 +64,7 @@ class Facts:
     def topics(self) -> Found:
         """The topics of the messages, each message scored apart, and the words that speak for each."""
         if self._topics is None:
-            texts = [well_formed(_excerpt(message)) for message in self.messages]
-            self._topics = self.engine.find(*texts, decay=self.decay)
+            self._topics = self.engine.find(*self.texts(), decay=self.decay)
         return self._topics
 
 
@@ -85,9 +86,9 @@ def compile_match(condition: Condition, patterns: list[str], path: str = "match"
 
 def _leaf(condition: Condition, patterns: list[str], path: str) -> Match:
     if condition.route is not None:
-        return _name(f"{path}.route", route_glob(condition.route), lambda facts: facts.route)
+        return _name(f"{path}.route", route_glob(condition.route), lambda facts: facts.exchange.route)
     if condition.model is not None:
-        return _name(f"{path}.model", name_glob(condition.model), lambda facts: facts.model)
+        return _name(f"{path}.model", name_glob(condition.model), lambda facts: facts.exchange.model)
     if condition.header is not None:
         return _header(f"{path}.header", condition.header)
     if condition.field is not None:
@@ -144,7 +145,7 @@ def _header(rule: str, header: Header) -> Match:
     search = compile_pattern(header.pattern or "")
 
     def match(facts: Facts) -> tuple[Evidence, ...] | None:
-        whole = facts.headers.get(name)
+        whole = facts.exchange.headers.get(name)
         if whole is None:
             return None
         for value in (whole, *map(str.strip, whole.split(","))):  # a repeated header: any value counts
@@ -161,7 +162,7 @@ def _field(rule: str, member: Member) -> Match:
     search = compile_pattern(member.pattern or "")
 
     def match(facts: Facts) -> tuple[Evidence, ...] | None:
-        for value in _values(facts.fields, names):
+        for value in _values(facts.exchange.fields, names):
             if glob(value) and search(well_formed(value)) is not None:
                 return ((rule, (f"{member.path}: {value[:_SHOWN]}",)),)
         return None
@@ -185,7 +186,7 @@ def _values(data: object, names: Sequence[str]) -> Iterator[str]:
 
 def _tenant(rule: str, glob: Callable[[str], bool]) -> Match:
     def match(facts: Facts) -> tuple[Evidence, ...] | None:
-        name = next(filter(glob, facts.tenants), None)
+        name = next(filter(glob, facts.exchange.tenants), None)
         return ((rule, (name,)),) if name is not None else None
 
     return match

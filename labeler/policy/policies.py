@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from labeler.policy.assemble import assemble
 from labeler.policy.condition import Answer
@@ -18,7 +18,7 @@ from labeler.policy.reader import Rules
 from labeler.policy.topics import Engine, Topics, all_lexicons
 from labeler.policy.topics.scan import Scanner, idle, word_list
 from labeler.policy.triggers import Triggers
-from labeler.values import Verdict
+from labeler.values import Because, Verdict
 
 _KEPT = 1024  # combinations of scenarios, with what follows from each; far more than are in use
 
@@ -81,6 +81,9 @@ class PolicySet:
     _answering: tuple[tuple[str, Match], ...]
     _rules: tuple[Rule, ...]
     _models: tuple[tuple[str, Callable[[str], bool], tuple[str, ...]], ...]
+    _default: Because
+    _places: Mapping[str, int]
+    _ordinary: dict[str, Verdict]
     _assembled: dict[tuple[tuple[str, ...], str], Verdict]
     _guards: dict[tuple[str, ...], Rules]
 
@@ -117,6 +120,9 @@ class PolicySet:
                 for name, guard in one.guards.items()
             ),
             _models=tuple((glob, name_glob(glob), scenarios) for glob, scenarios in settings.models),
+            _default=Because(settings.default, "default"),
+            _places={name: at for at, name in enumerate(policies)},
+            _ordinary={},
             _assembled={},
             _guards={},
         )
@@ -146,6 +152,20 @@ class PolicySet:
             if len(self._assembled) < _KEPT:
                 self._assembled[scenarios, language] = verdict
         return verdict
+
+    def ordinary(self, language: str) -> Verdict:
+        """The verdict on a request to which nothing but the default policy applies."""
+        verdict = self._ordinary.get(language)
+        if verdict is None:
+            base = self.assembled((self.settings.default,), language)
+            verdict = replace(base, because=(self._default,))
+            if len(self._ordinary) < _KEPT:
+                self._ordinary[language] = verdict
+        return verdict
+
+    def ordered(self, scenarios: Iterable[str]) -> tuple[str, ...]:
+        """Scenarios in the order of their policies."""
+        return tuple(sorted(scenarios, key=self._places.__getitem__))
 
     def guards(self, scenarios: tuple[str, ...]) -> Rules:
         """The guards of these scenarios; put together once and kept."""

@@ -20,7 +20,7 @@ class Triggers:
 
     def __init__(self, conditions: Iterable[tuple[Condition, Iterable[int]]]) -> None:
         """Each policy's condition with the numbers of its expressions, in order."""
-        self._always: set[int] = set()
+        self._always: frozenset[int] = frozenset()
         self._headers: dict[str, set[int]] = {}
         self._topics: dict[str, set[int]] = {}
         self._patterns: dict[int, int] = {}
@@ -30,21 +30,22 @@ class Triggers:
         for at, (condition, numbers) in enumerate(conditions):
             self._patterns |= dict.fromkeys(numbers, at)
             if _negates(condition):
-                self._always.add(at)
+                self._always |= {at}
             for leaf in condition.leaves():
                 self._add(at, leaf)
 
     def reached(self, facts: Facts) -> list[int]:
         """The policies that are worth a look, in order."""
-        found = set(self._always)
-        found |= self._by_name(facts.route, facts.model)
+        headers, route, model = facts.exchange.headers, facts.exchange.route, facts.exchange.model
+        found = self._by_name(route, model)
         for name, policies in self._headers.items():
-            if name in facts.headers:
+            if name in headers:
                 found |= policies
         if facts.messages:
             for topic in facts.topics():
                 found |= self._topics.get(topic, _NONE)
-            found.update([self._patterns[number] for number in facts.patterns_found()])
+            if patterns := facts.patterns_found():
+                found |= {self._patterns[number] for number in patterns}
         return sorted(found)
 
     def _add(self, at: int, leaf: Condition) -> None:
@@ -57,13 +58,14 @@ class Triggers:
         elif leaf.topic is not None:
             self._topics.setdefault(leaf.topic, set()).add(at)
         elif leaf.pattern is None and leaf.answer is None:
-            self._always.add(at)
+            self._always |= {at}
 
     def _by_name(self, route: str, model: str) -> frozenset[int]:
-        """The policies one of whose globs fits; remembered for each pair."""
+        """Those that are always worth a look, and the policies one of whose globs fits; remembered for each
+        pair."""
         known = self._named.get((route, model))
         if known is None:
-            known = frozenset(at for test, at in self._routes if test(route))
+            known = self._always | frozenset(at for test, at in self._routes if test(route))
             known |= frozenset(at for test, at in self._models if test(model))
             if len(self._named) < _PAIRS and len(route) + len(model) <= _KEPT:
                 self._named[route, model] = known
