@@ -6,7 +6,8 @@ now: the start (once, else None) and bytes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from labeler.body import Body, Draw, EventBody, JsonBody, PictureBody, TextBody, Work
 from labeler.dialects import Dialect
@@ -32,6 +33,8 @@ class Answer:
     _direct: Body | None = None  # the body, once nothing else stands between it and the driver
     _decoder: Decoder | None = None
     _result: tuple[State, str] | None = None  # of a complete answer, once it is labelled
+    passes: Callable[[Any], bool] = staticmethod(lambda _: False)
+    """Takes the next bytes of the body if they leave as they came, and nothing with them."""
     _start, _plan, _head = Start(0, []), Plan(), Head("", "", "")
     _reason, _sniffed = "", b""
 
@@ -103,10 +106,6 @@ class Answer:
                 self.broken = self._direct.broken
             return None, out
         return self._feed(data)
-
-    def passes(self, data: object) -> bool:
-        """Take the next bytes of the body if they leave as they came, and nothing with them."""
-        return self._direct is not None and type(data) is bytes and self._direct.passes(data)
 
     def close(self, *, clean: bool = True) -> Step:
         """End the body, once; `clean` is false where it broke off."""
@@ -183,7 +182,7 @@ class Answer:
         if silent and (kind == "text" or task.draw is None):
             return self._pass(self._send("skipped", task.mute), b"")
         if self._decoder is None:
-            self._direct = self._body
+            self._direct, self.passes = self._body, self._body.passes
         said = ("skipped", task.mute) if silent else ("planned", "")  # pictures may still come
         return self._send(*said, changed=True), b""
 

@@ -122,9 +122,11 @@ class Responder:
         answer = self._answer
         if kind == "http.response.body" and answer is not None:
             if self._errands is None:
-                if not message.get("more_body") and not self._over:
+                if self._over:
+                    await self._pass_on(answer, message)
+                elif not message.get("more_body"):
                     await self._last(answer, message)
-                elif not self._over and answer.passes(message.get("body")):
+                elif answer.passes(message.get("body")):
                     await self._send(message)  # most of a stream
                     return
                 else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from labeler.body.pictures import Draw, Pictures, Work
 from labeler.body.splice import Ledgered
@@ -92,8 +92,9 @@ class Body(ABC):
     def feed(self, data: bytes) -> bytes:
         """Take the next bytes."""
 
-    def passes(self, data: bytes) -> bool:
-        """Take the next bytes if they leave at once and as they came; else nothing happens."""
+    def passes(self, data: Any) -> bool:
+        """Take the next bytes if they leave at once and as they came; else, and where they are no `bytes`,
+        nothing happens."""
         return False
 
     @abstractmethod

@@ -17,6 +17,9 @@ from labeler.values import SlotOutcome
 
 _loads = json_text.loads_fast
 _NEXT = b"\n\ndata: "
+_LF = 0x0A
+_FOLD = 1 << 16
+"""Bytes of events after which the text in them is let go, but for its end."""
 _SMALL = 1 << 16
 """An event longer than this is put together from its pieces once, not with every one of them."""
 
@@ -31,20 +34,16 @@ class EventBody(Records):
         self._limit = job.limits.record
         self._plain = _closer_look if job.stops else job.dialect.plain
         self._pictured = self.pictures.wanted
+        self._full = _FOLD  # the length of the output at which texts are let go
 
-    def passes(self, data: bytes) -> bool:
-        return (
-            not self._passing
-            and not self._splitter.rest
-            and data.find(b"\n") == len(data) - 2
-            and self._simple(data)
-        )
+    def passes(self, data: Any) -> bool:
+        return type(data) is bytes and not self._passing and not self._splitter.rest and self._simple(data)
 
     def feed(self, data: bytes) -> bytes:
         if self._passing:
             return self._unread(data) if self.failure else self._pass(data)
         rest = self._splitter.rest
-        if not rest and data.find(b"\n") == len(data) - 2 and self._simple(data):
+        if not rest and self._simple(data):
             return data
         if len(rest) < _SMALL and len(rest) + len(data) <= self._limit:
             if rest:
@@ -110,17 +109,19 @@ class EventBody(Records):
 
     def _simple(self, data: bytes) -> bool:
         """The usual message: one event, with text of an answer that is open."""
+        size = len(data)
         if (
-            self._held
+            data.find(b"\n") != size - 2
+            or data[-1] != _LF
+            or not data.startswith(b"data: {")
+            or self._held
             or self._sidecar
-            or len(data) > self._limit
-            or not (data.startswith(b"data: {") and data.endswith(b"}\n\n"))
+            or size > self._limit
+            or b"\r" in data
         ):
             return False
-        if b"\r" in data:
-            return False
         try:
-            doc = _loads(data[6:-2])
+            doc = _loads(data[6:])
         except ValueError:
             return False
         found = self._plain(doc)
@@ -135,8 +136,16 @@ class EventBody(Records):
                 return False
             slot.run(text)
             slot.last = doc
-        self.output.length += len(data)
+        length = self.output.length = self.output.length + size
+        if length > self._full:
+            self._fold()
         return True
+
+    def _fold(self) -> None:
+        """Let texts go, but for their ends."""
+        self._full = self.output.length + _FOLD
+        for slot in self._slots.values():
+            slot.fold()
 
     def _run(self, data: bytes, cut: int, parts: list[bytes], docs: list[Any]) -> bytes:
         plain, slots = self._plain, self._slots
@@ -172,6 +181,8 @@ class EventBody(Records):
                 out.append(self._record(data[at:cut]))
         except ContentError as error:
             out.append(self._failed(str(error), data[start:]))
+        if self.output.length > self._full:
+            self._fold()
         return out[0] if len(out) == 1 else b"".join(out)
 
     def _passed(self, data: bytes, start: int, end: int, out: list[bytes]) -> None:

@@ -115,6 +115,28 @@ class OpenAIChat:
         return isinstance(doc.get("choices"), list)
 
     def plain(self, doc: Any) -> tuple[int, str] | None:
+        try:  # what nearly all events are
+            choices = doc["choices"]
+            choice = choices[0]
+            index, delta = choice["index"], choice["delta"]
+            text = delta["content"]
+        except (KeyError, IndexError, TypeError):
+            return self._seldom_plain(doc)
+        if (
+            type(text) is str
+            and type(index) is int
+            and len(choices) == len(delta) == 1
+            and choice.get("finish_reason") is None
+            and "message" not in choice
+            and "content_filter_offsets" not in choice
+            and "error" not in doc
+            and "aigc" not in doc
+        ):
+            return index, text
+        return self._seldom_plain(doc)
+
+    def _seldom_plain(self, doc: Any) -> tuple[int, str] | None:
+        """The same for events of any shape."""
         choices = doc.get("choices") if type(doc) is dict else None
         if type(choices) is not list or len(choices) != 1 or "error" in doc or "aigc" in doc:
             return None
@@ -129,10 +151,8 @@ class OpenAIChat:
             or choice.get("finish_reason") is not None
             or "message" in choice
             or "content_filter_offsets" in choice
-            or not (
-                (len(delta) == 1 and "content" in delta)
-                or (delta.keys() <= _QUIET and delta.get("role") != "tool")
-            )
+            or not delta.keys() <= _QUIET
+            or delta.get("role") == "tool"
         ):
             return None
         text = delta.get("content")

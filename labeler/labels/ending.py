@@ -25,6 +25,8 @@ class Ending:
     def __init__(self, listen: Callable[[str], object] | None = None) -> None:
         self._listen = listen
         self._pieces: list[str] = []
+        self.keep = self._pieces.append
+        """Takes the next piece, and leaves it to the caller how many there are: `hand_on` lets them go."""
         self._size = 0
         self._tail = ""
         self._line = ""
@@ -43,7 +45,7 @@ class Ending:
         return (self._tail + text)[-size:] if len(text) < size else text[-size:]
 
     def hand_on(self) -> None:
-        """Let who listens have all of the text so far."""
+        """Let who listens have all of the text so far, and keep its end alone."""
         if self._pieces:
             self._fold()
 

@@ -35,8 +35,9 @@ class Heard:
         self._written = False  # into the ending, all of it
         self._ends = False
         self._size = 0  # characters that have left
-        self.run = self._heard if self._stops else self._ending.add
-        """Takes a piece without a look at its start; only in state OPEN, where nothing is stopped."""
+        self.run = self._runner()
+        """Takes a piece without a look at its start, nor at how many there are: say `fold` from time to time.
+        Only in state OPEN, where nothing is stopped."""
 
     @property
     def open(self) -> bool:
@@ -110,6 +111,13 @@ class Heard:
             return before[:at] + words + before[at:], True
         return before, at < 0 or (not words and at <= len(before))
 
+    def fold(self) -> None:
+        """Let the text so far go, but for its end."""
+        self._ending.hand_on()
+
+    def _runner(self) -> Callable[[str], object]:
+        return self._heard if self._stops else self._ending.keep
+
     def _new_ending(self) -> Ending:
         """One that a reader listens to which stops nothing: it costs no event anything."""
         return Ending(self.reader.feed if self.reader is not None and not self._stops else None)
@@ -121,7 +129,9 @@ class Heard:
     def _add(self, handle: Any, text: str) -> None:
         if self._stops:
             self._later.append((handle, text))
-        self.run(text)
+            self._heard(text)
+        else:
+            self._ending.add(text)
 
     def _write_down(self) -> None:
         for _, text in self._later:

@@ -179,7 +179,7 @@ class Slot(Heard):
             self._keep(handle, text)
         else:
             self.state, self._ending, self._written = OPEN, self._new_ending(), False
-            self.run = self._heard if self._stops else self._ending.add
+            self.run = self._runner()
             self._add(handle, text)
         return []
 

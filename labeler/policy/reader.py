@@ -146,8 +146,7 @@ class AnswerReader:
         rules = [rule for rule in self._rules if rule.worth_a_look(written)]
         if not rules:
             return False
-        around = fold(well_formed(" ".join([*self._passage, _EMPTY.sub(r"\1 ", text)])))
-        return any(all(test(around) is not None for test in rule.tests) for rule in rules)
+        return _any_in(rules, " ".join([*self._passage, _EMPTY.sub(r"\1 ", text)]))
 
     def _last(self, text: str) -> tuple[int, list[str]]:
         """Where the last complete sentence ends, and as many of the last ones as a passage may have;
@@ -166,11 +165,15 @@ class AnswerReader:
         return 0, []
 
     def _read(self, text: str, ends: list[int]) -> Guarded | None:
-        """Look at whole sentences, one by one."""
-        for start, end in pairwise([0, *ends]):
-            sentence = text[start:end].strip()
-            if not any(map(str.isalnum, sentence)):
-                continue
+        """Look at whole sentences: at all of them, and where there may be something, one by one."""
+        sentences = [(start, text[start:end].strip()) for start, end in pairwise([0, *ends])]
+        sentences = [one for one in sentences if any(map(str.isalnum, one[1]))]
+        if len(sentences) > 1:
+            written = [*self._passage, *(sentence for _, sentence in sentences)]
+            if not _any_in(self._rules, " ".join(written)):
+                self._passage.extend(written[-len(sentences) :])
+                return None
+        for start, sentence in sentences:
             self._passage.append(sentence)
             for rule in list(self._rules):
                 stopped = self._apply(rule)
@@ -190,6 +193,12 @@ class AnswerReader:
         guarded = Guarded(rule.policy, rule.guard, rule.action, words, " ".join(recent)[-_SHOWN:], text)
         self.guarded += (guarded,)
         return guarded if rule.stops else None
+
+
+def _any_in(rules: Iterable[Rule], written: str) -> bool:
+    """Whether some rule may find something in a passage of these sentences."""
+    folded = fold(well_formed(written))
+    return any(all(test(folded) is not None for test in rule.tests) for rule in rules)
 
 
 def _ends(text: str, *, final: bool) -> Iterator[int]:

@@ -55,6 +55,7 @@ def _inside(ranges: Iterable[tuple[int, int]]) -> str:
 
 
 _OTHERS = re.compile(f"[^{plain()}]").search
+_CHANGING = re.compile(f"[^{plain(map(chr, range(0x41, 0x5B)))}]").search
 _PLAIN = re.compile(f"[{_inside(_SIMPLE)}]+").fullmatch
 _SAME = {code: code for code in (*range(0x80), *range(0x4E00, 0x9FA6), *map(ord, "，。？！、：；（）“”"))}
 _TABLE = _SAME | str.maketrans(_SIMPLIFIED)  # a character that is not in the table costs three times as much
@@ -67,11 +68,12 @@ def fold(text: str) -> str:
         return " ".join(text.lower().split())
     if _PLAIN(text):
         return text
-    if _OTHERS(text):
-        text = _normal(text)
-        if _TRADITIONAL(text):
-            text = text.translate(_TABLE)
-    text = text.lower()
+    if _CHANGING(text):  # also by its case
+        if _OTHERS(text):
+            text = _normal(text)
+            if _TRADITIONAL(text):
+                text = text.translate(_TABLE)
+        text = text.lower()
     for wide, narrow in _WIDE.items():
         text = text.replace(wide, narrow)
     text = " ".join(text.split())
