@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 RawHeaders = list[tuple[bytes, bytes]]
 
@@ -41,18 +42,20 @@ def relabelled(
     sent under them, and are exposed to scripts where CORS is in use (`cors`: the request came with an
     origin, so a middleware further out may see to it)."""
     own = [name for name, _ in added]
-    kept: RawHeaders = []
-    for pair in headers:
-        key = pair[0].lower()
-        cors = cors or key == _ORIGIN
-        if key in own or (changed and key in _STALE) or (length is not None and key == _CODED):
-            continue
-        kept.append(pair)
+    away = _gone(tuple(own), changed=changed, whole=length is not None)
+    kept = [pair for pair in headers if pair[0].lower() not in away]
+    cors = cors or any(pair[0].lower() == _ORIGIN for pair in kept)
     if changed and length is not None:
         kept.append((b"content-length", b"%d" % length))
     if cors and own:
         kept = _exposed(kept, own)
     return kept + added
+
+
+@lru_cache(maxsize=64)
+def _gone(own: tuple[bytes, ...], *, changed: bool, whole: bool) -> frozenset[bytes]:
+    """The names that go: our own, and of a changed body what speaks of the one before."""
+    return frozenset(own) | (_STALE if changed else set()) | ({_CODED} if whole else set())
 
 
 def with_length(headers: Iterable[tuple[bytes, bytes]], length: int) -> RawHeaders:

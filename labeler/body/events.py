@@ -30,21 +30,21 @@ class EventBody(Records):
     def __init__(self, job: Job) -> None:
         super().__init__(job)
         self._splitter = sse.Splitter(job.limits.record)
+        self._rest = self._splitter.rest
         self._alone: JsonBody | None = None
         self._limit = job.limits.record
         self._plain = _closer_look if job.stops else job.dialect.plain
         self._pictured = self.pictures.wanted
+        self._ahead: tuple[bytes, Any, tuple[int, str] | None] | None = None  # an event that was read already
         self._full = _FOLD  # the length of the output at which texts are let go
-
-    def passes(self, data: Any) -> bool:
-        return type(data) is bytes and not self._passing and not self._splitter.rest and self._simple(data)
 
     def feed(self, data: bytes) -> bytes:
         if self._passing:
             return self._unread(data) if self.failure else self._pass(data)
-        rest = self._splitter.rest
-        if not rest and self._simple(data):
-            return data
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None and ahead[0] is data:
+            return self._single(*ahead)
+        rest = self._rest
         if len(rest) < _SMALL and len(rest) + len(data) <= self._limit:
             if rest:
                 data = self._splitter.take() + data
@@ -107,8 +107,10 @@ class EventBody(Records):
     # The quick way: events of one line, read all at once; those with text of answers that are open,
     # and nothing else that counts, leave without a further look.
 
-    def _simple(self, data: bytes) -> bool:
+    def passes(self, data: Any) -> bool:
         """The usual message: one event, with text of an answer that is open."""
+        if type(data) is not bytes or self._passing or self._rest:
+            return False
         size = len(data)
         if (
             data.find(b"\n") != size - 2
@@ -126,10 +128,12 @@ class EventBody(Records):
             return False
         found = self._plain(doc)
         if found is None:
+            self._ahead = data, doc, None
             return False
         index, text = found
         slot = self._slots.get(index)
         if slot is None or slot.state != OPEN or slot.tool:
+            self._ahead = data, doc, found
             return False
         if text:
             if "," in text and self._pictured and slot.begins_picture(text):
@@ -140,6 +144,17 @@ class EventBody(Records):
         if length > self._full:
             self._fold()
         return True
+
+    def _single(self, data: bytes, doc: Any, found: tuple[int, str] | None) -> bytes:
+        """An event that was read already, and in which there is more than text of an open answer."""
+        if found is not None and not found[1]:
+            self._shapes.known = True
+            self.output.passed(len(data))
+            return data
+        try:
+            return self._one(data, data[6:-2], doc)
+        except ContentError as error:
+            return self._failed(str(error), data)
 
     def _fold(self) -> None:
         """Let texts go, but for their ends."""

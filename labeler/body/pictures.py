@@ -85,7 +85,7 @@ class Pictures:
     @property
     def outcomes(self) -> tuple[PictureOutcome, ...]:
         """What became of each, in the order of the body."""
-        return tuple(outcome for _, outcome in sorted(self._outcomes.items()))
+        return tuple(outcome for _, outcome in sorted(self._outcomes.items())) if self._outcomes else ()
 
     def add(self, given: Given, put: Callable[[bytes], None]) -> None:
         """Hand one out; `put` will write what comes back."""

@@ -31,39 +31,49 @@ class Ledgered:
 
     def __init__(self) -> None:
         self.length = 0
-        self._changes: list[Change] = []
+        self._changed: list[
+            tuple[int, list[Change]]
+        ] = []  # where in the output a piece begins, and its changes
 
     @property
     def changed(self) -> bool:
         """Whether the output differs from the input."""
-        return bool(self._changes)
+        return bool(self._changed)
 
     @property
     def edits(self) -> tuple[Edit, ...]:
         """The changes, in order; offsets count in the output."""
-        return tuple([Edit(*change) for change in self._changes])
+        found: list[Edit] = []
+        for start, changes in self._changed:
+            for offset, removed, inserted in changes:
+                found.append(Edit(start + offset, removed, inserted))
+                start += len(inserted) - len(removed)
+        return tuple(found)
 
     def passed(self, size: int) -> None:
         """Note `size` bytes that left as they came."""
         self.length += size
 
     def write(self, pieces: Iterable[Piece]) -> bytes:
-        """Apply the changes and note them."""
+        """Apply the changes and note them; nothing may be changed in these pieces afterwards."""
         out: list[bytes] = []
         for piece in pieces:
             raw, changes = piece.raw, piece.changes
+            if not changes:
+                out.append(raw)
+                self.length += len(raw)
+                continue
             if len(changes) > 1:
                 changes.sort(key=_PLACE)
-            at, length = 0, self.length
+            self._changed.append((self.length, changes))
+            at = 0
+            first = len(out)
             for offset, removed, inserted in changes:
                 out.append(raw[at:offset])
                 out.append(inserted)
-                length += offset - at
-                self._changes.append((length, removed, inserted))
-                length += len(inserted)
                 at = offset + len(removed)
-            out.append(raw[at:] if at else raw)
-            self.length = length + len(raw) - at
+            out.append(raw[at:])
+            self.length += sum(map(len, out[first:]))
         return b"".join(out)
 
 

@@ -7,6 +7,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import orjson
+
 from labeler.dialects.base import (
     Asked,
     Broken,
@@ -23,8 +25,10 @@ from labeler.dialects.base import (
 from labeler.dialects.openai_message import called, citations, offsets, only_choice, pictures, texts
 from labeler.dialects.structured import structured
 from labeler.errors import ContentError
+from labeler.framing.json_text import inner
 
 FILTERED = "content_filter"
+_ENVELOPE = ("id", "object", "created", "model", "system_fingerprint")
 _CONTENT: Path = ("choices", 0, "message", "content")
 TOOL_FINISH = ("tool_calls", "function_call")
 _AZURE_OFFSETS = (("check_offset", False), ("start_offset", False), ("end_offset", True))
@@ -161,12 +165,12 @@ class OpenAIChat:
         return (index, "") if text is None else None
 
     def chunk(self, like: Doc, slot: int, words: str) -> bytes:
-        return clone(
-            like, {"index": slot, "delta": {"content": words}, "logprobs": None, "finish_reason": None}
-        )
+        said = b'{"index":%d,"delta":{"content":"%s"},"logprobs":null,"finish_reason":null}'
+        return clone(like, said % (slot, inner(words)))
 
     def ending(self, like: Doc, slot: int) -> bytes:
-        return clone(like, {"index": slot, "delta": {}, "logprobs": None, "finish_reason": FILTERED})
+        ended = b'{"index":%d,"delta":{},"logprobs":null,"finish_reason":"%s"}'
+        return clone(like, ended % (slot, FILTERED.encode()))
 
     def instead(self, doc: Any, slot: int, words: str) -> tuple[Path, Doc]:
         at = place_of(doc, slot)
@@ -241,12 +245,19 @@ def finished(choice: Doc) -> bool:
     return bool(reason) and reason != "null"
 
 
-def clone(like: Doc, choice: Doc) -> bytes:
-    """An event with one choice in the envelope of another event, in ASCII."""
-    kept = {
-        key: like[key] for key in ("id", "object", "created", "model", "system_fingerprint") if key in like
-    }
-    return json.dumps({**kept, "choices": [choice]}, separators=(",", ":")).encode("ascii")
+def clone(like: Doc, choice: bytes) -> bytes:
+    """An event with one choice (JSON) in the envelope of another event, in ASCII."""
+    kept: Doc = {key: like[key] for key in _ENVELOPE if key in like}
+    envelope = _in_ascii(kept)
+    return b'%s%s"choices":[%s]}' % (envelope[:-1], b"," if kept else b"", choice)
+
+
+def _in_ascii(doc: Doc) -> bytes:
+    try:
+        quick = orjson.dumps(doc)
+    except orjson.JSONEncodeError:  # a lone surrogate, an integer of many digits
+        quick = b"\xff"
+    return quick if quick.isascii() else json.dumps(doc, separators=(",", ":")).encode("ascii")
 
 
 def _choices(doc: Any) -> Iterator[tuple[int, Doc]]:

@@ -10,6 +10,7 @@ from labeler.dialects.openai_chat import FILTERED, OpenAIChat, clone, finished, 
 from labeler.dialects.openai_message import only_choice
 from labeler.dialects.structured import structured
 from labeler.errors import ContentError
+from labeler.framing.json_text import inner
 
 _FILL_IN = ("<|fim_prefix|>", "<fim_prefix>", "<fim-prefix>", "<｜fim▁begin｜>", "[SUFFIX]", "<PRE>")
 
@@ -52,10 +53,12 @@ class OpenAILegacy(OpenAIChat):
         return (index, text) if type(text) is str and type(index) is int else None
 
     def chunk(self, like: Doc, slot: int, words: str) -> bytes:
-        return clone(like, {"index": slot, "text": words, "logprobs": None, "finish_reason": None})
+        said = b'{"index":%d,"text":"%s","logprobs":null,"finish_reason":null}'
+        return clone(like, said % (slot, inner(words)))
 
     def ending(self, like: Doc, slot: int) -> bytes:
-        return clone(like, {"index": slot, "text": "", "logprobs": None, "finish_reason": FILTERED})
+        ended = b'{"index":%d,"text":"","logprobs":null,"finish_reason":"%s"}'
+        return clone(like, ended % (slot, FILTERED.encode()))
 
     def instead(self, doc: Any, slot: int, words: str) -> tuple[Path, Doc]:
         choice = {"index": slot, "text": words, "logprobs": None, "finish_reason": FILTERED}
