@@ -12,15 +12,16 @@ from typing import Any
 from labeler.body import Body, Draw, EventBody, JsonBody, PictureBody, TextBody, Work
 from labeler.dialects import Dialect
 from labeler.errors import ContentError, LabelerError
-from labeler.framing.coding import IDENTITY, KNOWN, Decoder
+from labeler.framing.coding import Decoder, decoder
 from labeler.framing.sniff import BLANK, kind_of
 from labeler.headers import RawHeaders, blocked
 from labeler.labels.plan import Plan, plan
 from labeler.labels.reading import Reading
-from labeler.response import Head, Setting, Start, account, announced, body_kind, job, summary, unlabelled
+from labeler.response import Head, Setting, Start, account, announced, body_kind, job, sum_up, unlabelled
 from labeler.values import Exchange, Outcome, State, Verdict
 
 Step = tuple[Start | None, bytes]
+WITHHELD = "This answer could not be labelled as AI-generated content and was withheld: {}"
 _NEITHER = "the body is neither JSON nor an event stream"
 
 
@@ -28,6 +29,7 @@ class Answer:
     """The state of one response. `broken` asks the driver to break the transfer off."""
 
     broken = _over = _sent = _closed = False
+    _fresh = False  # nothing of the body has come, and its first bytes are to tell what it is
     _passing = False  # the rest leaves as it comes
     _body: Body | None = None
     _direct: Body | None = None  # the body, once nothing else stands between it and the driver
@@ -96,7 +98,25 @@ class Answer:
     def begin(self, status: int, headers: RawHeaders) -> Step:
         """Take the response's start."""
         self._start = Start(status, headers)
-        return self._begin(status, headers)
+        if reason := unlabelled(status, self.exchange):
+            self._reason, self._passing = reason, True
+            return self._send("skipped", reason), b""
+        if self._failure or self._verdict is None:
+            return self._fail(self._failure)
+        if self._mute and self._verdict.structured == "block":
+            return self._fail(f"{self._mute}, and the policy says `structured: block`")
+        self._head = Head.of(headers)
+        try:
+            self._decoder = decoder(self._head.coding)
+            kind = body_kind(self._dialect.name, self._head.media)
+        except ContentError as error:
+            return self._fail(str(error))
+        if self._decoder is not None:
+            self._notes.append(f"content-encoding: {self._head.coding} decoded")
+        if kind:
+            return self._take(kind)
+        self._fresh = self._decoder is None
+        return None, b""  # its first bytes will tell
 
     def feed(self, data: bytes) -> Step:
         """Take the next bytes of the body."""
@@ -105,6 +125,7 @@ class Answer:
             if out is not data:
                 self.broken = self._direct.broken
             return None, out
+        self._fresh = False
         return self._feed(data)
 
     def close(self, *, clean: bool = True) -> Step:
@@ -112,7 +133,29 @@ class Answer:
         if self._closed:
             return None, b""
         self._closed = True
-        return self._close(clean=clean)
+        if self._over or self._passing:
+            return None, b""
+        if self._decoder and clean:
+            try:
+                self._decoder.close()
+            except ContentError as error:
+                return self._fail(str(error))
+        if self._body is None:
+            return self._empty()
+        return self._emit(self._body.close(clean=clean), last=True)
+
+    def finish(self, data: bytes) -> Step:
+        """Take the rest of the body, and end it."""
+        if data.startswith(b"{") and self._fresh:  # most complete answers
+            self._closed = True
+            self._take("json")
+            assert self._body is not None
+            return self._emit(self._body.feed(data) + self._body.close(), last=True)
+        start, out = self.feed(data)
+        if self.broken:
+            return start, out
+        late, rest = self.close()
+        return start or late, out + rest
 
     def take(self) -> list[Work]:
         """The pictures that came since the last call: run each, anywhere, and give it to `settle`."""
@@ -128,13 +171,7 @@ class Answer:
         """The state of this response and its reason; ask at its end."""
         if self._result is not None:
             return self._result
-        body = self._body
-        slots, pictures = (body.slots(), body.pictures.outcomes) if body else ((), ())
-        failure = self._failure or (body.failure if body else "")
-        state, reason = summary(slots, failure, self._reason or (body.reason if body else ""), pictures)
-        if self.broken or (failure and self._over):
-            return "failed", reason
-        return ("degraded" if body and body.degraded else state), reason
+        return sum_up(self._body, self._failure, self._reason, broken=self.broken, over=self._over)
 
     def outcome(self) -> Outcome:
         """What was done to this response, and why; ask at its end."""
@@ -143,28 +180,7 @@ class Answer:
         setting, exchange = self._setting, self.exchange
         return account(*self.result(), exchange, name, setting, verdict, body, stream=stream, notes=notes)
 
-    # How a response begins.
-
-    def _begin(self, status: int, headers: RawHeaders) -> Step:
-        if reason := unlabelled(status, self.exchange):
-            self._reason, self._passing = reason, True
-            return self._send("skipped", reason), b""
-        if self._failure or self._verdict is None:
-            return self._fail(self._failure)
-        if self._mute and self._verdict.structured == "block":
-            return self._fail(f"{self._mute}, and the policy says `structured: block`")
-        self._head = Head.of(headers)
-        coding = self._head.coding
-        if coding in KNOWN:
-            self._decoder = Decoder(coding)
-            self._notes.append(f"content-encoding: {coding} decoded")
-        elif coding not in IDENTITY:
-            return self._fail(f"content-encoding {coding} cannot be read")
-        try:
-            kind = body_kind(self._dialect.name, self._head.media)
-        except ContentError as error:
-            return self._fail(str(error))
-        return self._take(kind) if kind else (None, b"")  # else its first bytes will tell
+    # What its body is.
 
     def _take(self, kind: str) -> Step:
         verdict = self._verdict
@@ -186,7 +202,7 @@ class Answer:
         said = ("skipped", task.mute) if silent else ("planned", "")  # pictures may still come
         return self._send(*said, changed=True), b""
 
-    # How it goes on, and how it ends.
+    # How it goes on.
 
     def _feed(self, data: bytes) -> Step:
         if self._over or self._passing:
@@ -230,18 +246,6 @@ class Answer:
         late, out = self._emit(self._body.feed(data))
         return start or late, out
 
-    def _close(self, *, clean: bool) -> Step:
-        if self._over or self._passing:
-            return None, b""
-        if self._decoder and clean:
-            try:
-                self._decoder.close()
-            except ContentError as error:
-                return self._fail(str(error))
-        if self._body is None:
-            return self._empty()
-        return self._emit(self._body.close(clean=clean), last=True)
-
     def _empty(self) -> Step:
         """No byte came that would have told what this body is."""
         if self._sniffed.strip(BLANK):
@@ -281,8 +285,7 @@ class Answer:
 
     def _block(self, reason: str) -> Step:
         self._over = True
-        message = f"This answer could not be labelled as AI-generated content and was withheld: {reason}"
-        error = self._dialect.error(message, "label_failed")
+        error = self._dialect.error(WITHHELD.format(reason), "label_failed")
         self._start = Start(502, blocked(self._start.headers, len(error)))
         return self._send("failed", reason), error
 

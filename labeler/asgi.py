@@ -195,10 +195,7 @@ class Responder:
 
     async def _last(self, answer: Answer, message: Message) -> None:
         self._last_came = True
-        start, data = answer.feed(bytes(message.get("body", b"")))
-        if not answer.broken:
-            late, rest = answer.close()
-            start, data = start or late, data + rest
+        start, data = answer.finish(bytes(message.get("body", b"")))
         if answer.waiting:
             if start is not None or data or answer.broken:
                 await self._out(answer, start, data, more=True)

@@ -39,6 +39,10 @@ class ObservedAnswer(Answer):
         super().close(clean=clean)
         return self._watched(b"")
 
+    def finish(self, data: bytes) -> Step:
+        super().finish(data)
+        return self._watched(data)
+
     def settle(self, work: Work) -> Step:
         super().settle(work)
         return self._watched(b"")

@@ -122,6 +122,17 @@ def summary(
     return "skipped", reason or "no text"
 
 
+def sum_up(body: Body | None, failure: str, reason: str, *, broken: bool, over: bool) -> tuple[State, str]:
+    """The state of a response by what became of its body. `broken`: its transfer is broken off; `over`:
+    where something failed, an error stands for it."""
+    failure = failure or (body.failure if body else "")
+    slots, pictures = (body.slots(), body.pictures.outcomes) if body else ((), ())
+    state, reason = summary(slots, failure, reason or (body.reason if body else ""), pictures)
+    if broken or (failure and over):
+        return "failed", reason
+    return ("degraded" if body and body.degraded else state), reason
+
+
 def job(
     dialect: Dialect,
     said: Plan,

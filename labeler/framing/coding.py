@@ -7,15 +7,26 @@ from collections.abc import Iterator
 
 from labeler.errors import ContentError
 
-IDENTITY = ("", "identity")
-KNOWN = ("gzip", "x-gzip", "deflate")
+_IDENTITY = ("", "identity")
+_KNOWN = ("gzip", "x-gzip", "deflate")
+
+
+def decoder(coding: str) -> Decoder | None:
+    """What decodes a body of this coding, None for one that is not encoded. Raises ContentError for a
+    coding that cannot be read."""
+    if coding in _KNOWN:
+        return Decoder(coding)
+    if coding not in _IDENTITY:
+        msg = f"content-encoding {coding} cannot be read"
+        raise ContentError(msg)
+    return None
 
 
 class Decoder:
     """Decodes incrementally: what a sync flush of the upstream completes comes out at once."""
 
     def __init__(self, coding: str) -> None:
-        """`coding` is one of KNOWN."""
+        """`coding`: gzip, x-gzip or deflate."""
         self._stream = None if coding == "deflate" else zlib.decompressobj(wbits=_GZIP)
         self._head = b""
 
