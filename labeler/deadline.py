@@ -11,11 +11,15 @@ from concurrent.futures import Future
 from threading import Thread
 from time import monotonic
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 from labeler.errors import ContentError
 
 Addresses = Sequence[tuple[Any, ...]]
 """What `socket.getaddrinfo` tells."""
+
+
+_SHOWN = 200  # characters of a URL that a message shows
 
 
 class Clock:
@@ -108,3 +112,14 @@ def explained(error: Exception, seconds: float) -> str:
         case OSError():
             return f"the connection failed ({error.strerror or type(error).__name__})"
     return f"its server breaks the rules of HTTP/1.1 ({type(error).__name__})"
+
+
+def shown(url: str) -> str:
+    """A URL as a message may show it: without user name, password and query, which often are secrets."""
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018 - raises where what stands behind the colon is no port but a password
+    except ValueError:
+        return "a broken URL"
+    plain = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+    return "".join(c if c.isprintable() else "?" for c in plain[:_SHOWN])

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from http.cookies import CookieError, SimpleCookie
 from typing import NamedTuple
 
 from labeler.config import Service
+from labeler.framing.json_text import values_at
 from labeler.policy import decide
 from labeler.sessions import Sessions, sessions
 from labeler.values import Exchange, Verdict
@@ -73,7 +73,7 @@ class Reminders:
         elif said.cookie:
             found = _cookie(exchange.headers.get("cookie", ""), said.cookie)
         else:
-            found = _member(exchange.fields, said.field) if said.field else ""
+            found = next(values_at(exchange.fields, said.field.split(".")), "") if said.field else ""
         return "\n".join((*exchange.tenants, found)) if found else ""
 
 
@@ -83,9 +83,3 @@ def _cookie(header: str, name: str) -> str:
     except CookieError:
         return ""
     return morsel.value if morsel is not None else ""
-
-
-def _member(data: object, path: str) -> str:
-    for name in path.split("."):
-        data = data.get(name) if isinstance(data, Mapping) else None
-    return str(data) if isinstance(data, str | int) else ""

@@ -13,9 +13,8 @@ import ssl
 from dataclasses import dataclass
 from http.client import HTTPException, HTTPResponse
 from typing import NoReturn, cast
-from urllib.parse import urlsplit, urlunsplit
 
-from labeler.deadline import Addresses, Clock, Wire, explained, first, looked_up
+from labeler.deadline import Addresses, Clock, Wire, explained, first, looked_up, shown
 from labeler.errors import ContentError, PolicyError, Problem
 from labeler.fetch.addresses import refusal
 from labeler.fetch.sites import Site, glob, site
@@ -23,7 +22,6 @@ from labeler.fetch.sites import Site, glob, site
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _PIECE = 65536
 _AROUND = 1 << 20  # bytes that headers and chunk sizes may take beside the content
-_SHOWN = 200  # characters of a URL that a message shows
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +73,7 @@ def fetch(url: str, rule: Fetching) -> bytes:
 
 
 def _failed(url: str, reason: str) -> ContentError:
-    try:
-        parts = urlsplit(url)
-        shown = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
-    except ValueError:
-        shown = "a broken URL"
-    printable = "".join(c if c.isprintable() else "?" for c in shown[:_SHOWN])
-    return ContentError(f"{printable} was not fetched: {reason}")
+    return ContentError(f"{shown(url)} was not fetched: {reason}")
 
 
 def _refuse(reason: str) -> NoReturn:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -49,6 +49,21 @@ def inner(words: str) -> bytes:
     """`words` as the inside of a JSON string, in ASCII: clients that split lines at U+2028 or
     U+0085 stay whole."""
     return json.dumps(words)[1:-1].encode("ascii")
+
+
+def values_at(data: object, names: Sequence[str]) -> Iterator[str]:
+    """The values at a path of members in a document, as JSON spells those that are no text; of an object
+    none. Each of a list counts."""
+    if isinstance(data, list):
+        for one in data:
+            yield from values_at(one, names)
+    elif names:
+        if isinstance(data, Mapping) and names[0] in data:
+            yield from values_at(data[names[0]], names[1:])
+    elif isinstance(data, str):
+        yield data
+    elif not isinstance(data, Mapping):
+        yield json.dumps(data)
 
 
 def span(data: bytes, path: Path) -> tuple[int, int]:

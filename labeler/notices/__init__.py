@@ -17,9 +17,10 @@ from random import uniform
 from time import monotonic
 from weakref import WeakSet
 
+from labeler.deadline import shown
 from labeler.errors import PolicyError, Problem
 from labeler.notices.notice import Event, Notice
-from labeler.notices.post import Failure, Post, shown
+from labeler.notices.post import Failure, Post
 from labeler.notices.queue import Queue
 from labeler.notices.schedule import Delivery
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException, HTTPResponse
 from time import time
-from urllib.parse import urlsplit, urlunsplit
 
 from labeler.deadline import Clock, explained
 from labeler.errors import ContentError
@@ -17,7 +16,6 @@ from labeler.notices.notice import Notice, body, headers
 
 _AGAIN = frozenset((408, 425, 429))
 _READ = 65536  # bytes of an answer that are read, so that a server can end it in peace
-_SHOWN = 200  # characters of a URL that a message shows
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,17 +78,6 @@ class Post:
             self._context = ssl.create_default_context()
             self._context.set_alpn_protocols(["http/1.1"])
         return self._context
-
-
-def shown(url: str) -> str:
-    """A URL as a message may show it: without user name, password and query, which often are secrets."""
-    try:
-        parts = urlsplit(url)
-        parts.port  # noqa: B018 - raises where what stands behind the colon is no port but a password
-    except ValueError:
-        return "a broken URL"
-    plain = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
-    return "".join(c if c.isprintable() else "?" for c in plain[:_SHOWN])
 
 
 def _judged(response: HTTPResponse) -> Failure | None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import unicodedata
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
+from labeler.framing.json_text import values_at
 from labeler.policy.condition import Answer, Condition, Header, Member
 from labeler.policy.patterns import compile_pattern, name_glob, route_glob, well_formed
 from labeler.policy.topics import Engine
@@ -162,26 +162,12 @@ def _field(rule: str, member: Member) -> Match:
     search = compile_pattern(member.pattern or "")
 
     def match(facts: Facts) -> tuple[Evidence, ...] | None:
-        for value in _values(facts.exchange.fields, names):
+        for value in values_at(facts.exchange.fields, names):
             if glob(value) and search(well_formed(value)) is not None:
                 return ((rule, (f"{member.path}: {value[:_SHOWN]}",)),)
         return None
 
     return match
-
-
-def _values(data: object, names: Sequence[str]) -> Iterator[str]:
-    """The values at a path, as JSON spells those that are no text; of an object none."""
-    if isinstance(data, list):
-        for one in data:
-            yield from _values(one, names)
-    elif names:
-        if isinstance(data, Mapping) and names[0] in data:
-            yield from _values(data[names[0]], names[1:])
-    elif isinstance(data, str):
-        yield data
-    elif not isinstance(data, Mapping):
-        yield json.dumps(data)
 
 
 def _tenant(rule: str, glob: Callable[[str], bool]) -> Match:
