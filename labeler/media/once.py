@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from threading import local
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 Parts = TypeVar("Parts")
+Asked = TypeVar("Asked", bound=Callable[..., Any])
 _here = local()
 
 
@@ -40,3 +41,19 @@ def once(function: Callable[[bytes], Parts]) -> Callable[[bytes], Parts]:
         return entry[1]
 
     return remembered
+
+
+def once_for_equals(function: Asked) -> Asked:
+    """The same, by the value of the arguments: for parts that are cut out anew for everybody who asks."""
+
+    @wraps(function)
+    def remembered(*about: Any) -> Any:
+        found: dict[Any, Any] | None = getattr(_here, "found", None)
+        if found is None:
+            return function(*about)
+        key = function, about
+        if key not in found:
+            found[key] = function(*about)
+        return found[key]
+
+    return cast("Asked", remembered)

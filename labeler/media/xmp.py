@@ -11,6 +11,7 @@ import codecs
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import NamedTuple
 from xml.parsers import expat
 from xml.sax.saxutils import escape
@@ -19,6 +20,7 @@ from labeler.errors import ContentError
 from labeler.media import plain
 from labeler.media.base import Found
 from labeler.media.edits import Edit, edited
+from labeler.media.once import once_for_equals
 
 
 class Name(NamedTuple):
@@ -59,9 +61,12 @@ def values(packet: bytes, name: Name) -> list[tuple[str, str]]:
     ContentError where the packet mentions the name and is no sound XML.
     """
     data = _utf8(packet)
-    if name.local.encode() not in data:
-        return []
-    return [(form, text) for _, form, text in _Walk(data, [name]).found]
+    return list(_read(data, name)) if name.local.encode() in data else []
+
+
+@once_for_equals  # several ask the same of a packet that was just written
+def _read(data: bytes, name: Name) -> tuple[tuple[str, str], ...]:
+    return tuple((form, text) for _, form, text in _Walk(data, [name]).found)
 
 
 def found(packet: bytes) -> list[Found]:
@@ -76,8 +81,9 @@ def merged(packet: bytes, properties: Mapping[Name, str | None]) -> bytes:
     description at the end. `b""` gives a fresh, small packet. Raises ContentError where the packet is
     no sound XMP or a text has a character that XML forbids.
     """
-    data = _utf8(packet) or _FRESH
-    walk = _Walk(data, properties)
+    data = _utf8(packet)
+    walk = _Walk(data, properties) if data else _fresh()
+    data = data or _FRESH
     new = _description({name: text for name, text in properties.items() if text is not None})
     if new and walk.room is None:
         msg = "the XMP packet has no rdf:RDF element"
@@ -86,6 +92,12 @@ def merged(packet: bytes, properties: Mapping[Name, str | None]) -> bytes:
     if new and walk.room:
         edits.append(walk.room.filled(new))
     return edited(data, edits)
+
+
+@cache
+def _fresh() -> _Walk:
+    """The walk through a packet that holds nothing yet."""
+    return _Walk(_FRESH, ())
 
 
 def _utf8(packet: bytes) -> bytes:
