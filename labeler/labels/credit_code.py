@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 _DIGITS = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 
 
+@lru_cache(maxsize=256)
 def fault_of(code: str) -> str:
     """What is wrong with a unified social credit code, or an empty string.
 

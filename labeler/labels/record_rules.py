@@ -49,6 +49,7 @@ _OUTSIDE = re.compile(r"[^\x21-\x5b\x5d-\x7e]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _CODE = re.compile(rf"[0-9A-Za-z]{{{LENGTH}}}|0011[!-~]{{14,}}")
 """A value that means to be a provider code, not a name."""
+_SIGNS = re.compile(r"[\W_]").sub
 _KINDS = {bool: "a boolean", int: "a number", float: "a number", list: "an array", dict: "an object"}
 
 Judgement = tuple[dict[str, str], tuple[str, ...], tuple[str, ...]]
@@ -60,7 +61,7 @@ def is_member(key: str) -> bool:
 
 
 def _named(key: str) -> str | None:
-    return _SPELLINGS.get(re.sub(r"[\W_]", "", key).lower())
+    return _SPELLINGS.get(_SIGNS("", key).lower())
 
 
 def judged(members: Mapping[str, Any]) -> Judgement:

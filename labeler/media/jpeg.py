@@ -66,17 +66,17 @@ class Jpeg:
     def found(self, data: bytes) -> list[Found]:
         """Records in XMP (its extension, too), in EXIF, in comments and application segments."""
         segments = _segments(data)
-        carriers = carrier.found(_carriers(data, segments))
+        carriers = carrier.found(_carriers(data))
         return carriers + [record for part in _extensions(data, segments) for record in part.found()]
 
     def packet(self, data: bytes) -> bytes:
         """The first APP1 segment with XMP; its extension stays where it is."""
-        return carrier.packet(_carriers(data, _segments(data)))
+        return carrier.packet(_carriers(data))
 
     def write(self, data: bytes, packet: bytes) -> bytes:
         """The packet goes into one APP1 segment: ContentError where it is longer than 65,502 bytes."""
         segments = _segments(data)
-        carriers = list(_carriers(data, segments))
+        carriers = list(_carriers(data))
         for part in _extensions(data, segments):
             if part.found():
                 pieces, packet = part.without_aigc(packet)
@@ -161,11 +161,17 @@ def _extensions(data: bytes, segments: list[_Segment]) -> list[Extension]:
     return extensions(data, [span for span in spans if data.startswith(EXTENSION, span[0])])
 
 
-def _carriers(data: bytes, segments: list[_Segment]) -> Iterator[Carrier]:
-    """What holds XMP or AIGC records, in the order of the file. Behind MPF nothing may change its
-    length: there NUL bytes take the place of what goes."""
+@once
+def _carriers(data: bytes) -> tuple[Carrier, ...]:
+    """What holds XMP or AIGC records, in the order of the file."""
+    return tuple(_carrying(data))
+
+
+def _carrying(data: bytes) -> Iterator[Carrier]:
+    """The same, as they are found. Behind MPF nothing may change its length: there NUL bytes take the
+    place of what goes."""
     fixed = False
-    for segment in segments:
+    for segment in _segments(data):
         fixed |= segment.marker == _APP2 and data.startswith(_MPF, segment.body)
         for found in _in_segment(data, segment):
             if fixed and not found.stays:
