@@ -11,6 +11,7 @@ from typing import NamedTuple
 from PIL import Image
 
 from labeler.errors import ContentError
+from labeler.media.once import once
 
 MOST_SCANS = 100
 """Scans that a picture may have (encoders make about ten); each costs a pass over all coefficients."""
@@ -64,7 +65,7 @@ class Frame(NamedTuple):
 
 def frame(data: bytes) -> Frame:
     """Read the segments of a whole file; ContentError where it is cut or of a kind that nothing shows."""
-    segments = list(_segments(data))
+    segments = _all(data)
     frames = [segment for segment in segments if segment.code in _FRAMES]
     if len(frames) != 1:
         msg = f"the JPEG has {len(frames)} frame headers (SOF) instead of one"
@@ -86,19 +87,24 @@ def frame(data: bytes) -> Frame:
 
 def replaced(old: Frame, new: bytes) -> bytes:
     """The old file with the picture of a new one, whose own metadata (in front of it) is left out."""
-    segments = list(_segments(new))
-    start = next(segment.start for segment in segments if not _is_metadata(segment.code))
-    return b"".join((new[:2], old.metadata, memoryview(new)[start : segments[-1].end], old.trailer))
+    start = next(segment.start for segment in _segments(new) if not _is_metadata(segment.code))
+    end = len(new) if new.endswith(b"\xff\xd9") else _all(new)[-1].end
+    return b"".join((new[:2], old.metadata, memoryview(new)[start:end], old.trailer))
 
 
 def bare(data: bytes) -> bytes:
     """The file without metadata, but for the JFIF and Adobe segments, which tell the colour space."""
     kept, at = [], 0
-    for code, start, end in _segments(data):
+    for code, start, end in _all(data):
         if _is_metadata(code) and code not in (_JFIF, _ADOBE):
             kept.append(data[at:start])
             at = end
     return b"".join((*kept, data[at:]))
+
+
+@once
+def _all(data: bytes) -> list[Segment]:
+    return list(_segments(data))
 
 
 def _segments(data: bytes) -> Iterator[Segment]:
