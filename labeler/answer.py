@@ -100,7 +100,8 @@ class Answer:
         self._start = Start(status, headers)
         if reason := unlabelled(status, self.exchange):
             self._reason, self._passing = reason, True
-            return self._send("skipped", reason), b""
+            of_head = reason == "no body" and status == 200  # nobody knows how long the labelled one is
+            return self._send("skipped", reason, changed=of_head), b""
         if self._failure or self._verdict is None:
             return self._fail(self._failure)
         if self._mute and self._verdict.structured == "block":
@@ -113,10 +114,8 @@ class Answer:
             return self._fail(str(error))
         if self._decoder is not None:
             self._notes.append(f"content-encoding: {self._head.coding} decoded")
-        if kind:
-            return self._take(kind)
-        self._fresh = self._decoder is None
-        return None, b""  # its first bytes will tell
+        self._fresh = not kind and self._decoder is None  # its first bytes will tell
+        return self._take(kind) if kind else (None, b"")
 
     def feed(self, data: bytes) -> Step:
         """Take the next bytes of the body."""

@@ -10,7 +10,8 @@ from posixpath import normpath
 from labeler.config import Service
 from labeler.dialects import DIALECTS, Dialect, claimed
 
-_METHODS = {"text": ("GET", "POST"), "picture": ("GET", "POST")}
+_FETCHED = ("GET", "POST", "HEAD")  # the answer to HEAD says nothing of the file as it was without labels
+_METHODS = {"text": _FETCHED, "picture": _FETCHED}
 _PARAMETERS = re.compile(";[^/]*")
 _KEPT = 256  # characters of a path whose claim is remembered
 
