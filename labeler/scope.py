@@ -33,10 +33,12 @@ def joined(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     """Request headers by name in lower case; the values of a repeated one with commas (RFC 9110, 5.2)."""
     pairs = [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in headers]
     found = dict(pairs)
-    if len(found) < len(pairs):
-        for name in found:
-            found[name] = ", ".join([value for other, value in pairs if other == name])
-    return found
+    if len(found) == len(pairs):
+        return found
+    several: dict[str, list[str]] = {}
+    for name, value in pairs:
+        several.setdefault(name, []).append(value)
+    return {name: ", ".join(values) for name, values in several.items()}
 
 
 class Wishes(NamedTuple):

@@ -31,9 +31,7 @@ class Ledgered:
 
     def __init__(self) -> None:
         self.length = 0
-        self._changed: list[
-            tuple[int, list[Change]]
-        ] = []  # where in the output a piece begins, and its changes
+        self._changed: list[tuple[int, list[Change]]] = []  # where a piece begins, and its changes
 
     @property
     def changed(self) -> bool:
