@@ -34,6 +34,7 @@ class Scanner:
         self._head: list[str] = []
         self._room = limit
         self._tail: list[str] = []
+        self._size = 0  # characters of the tail
         self._cut = False
 
     def feed(self, text: str) -> None:
@@ -44,7 +45,8 @@ class Scanner:
             self._room -= len(head)
         if text:
             self._tail.append(text)
-            if len(self._tail) >= _PIECES or len(text) > self._limit:
+            self._size += len(text)
+            if len(self._tail) >= _PIECES or self._size > 2 * self._limit:
                 self._shorten()
 
     def end(self) -> Found:
@@ -63,6 +65,7 @@ class Scanner:
         tail = "".join(self._tail)
         self._cut |= len(tail) > self._limit
         self._tail = [tail[-self._limit :]]
+        self._size = len(self._tail[0])
 
 
 def idle(engine: Engine, limit: int, text: str) -> bool:
