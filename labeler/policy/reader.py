@@ -15,8 +15,9 @@ from labeler.policy.topics.fold import fold
 from labeler.policy.topics.scan import Found, Scanner
 from labeler.values import Because, Guarded, Stamp
 
-_ENDS = re.compile(r"[。！？!?；;\n]|\.(?=\s)")
-_EMPTY = re.compile(r"([。！？!?；;\n.])(?=\s*[^\w\s]|\s*_)[\W_]*[。！？!?；;\n]")
+# Both begin with one set of characters, which is looked for three times as fast as several things are.
+_ENDS = re.compile(r"[。！？!?；;\n.](?:(?<!\.)|(?=\s))")
+_EMPTY = re.compile(r"[。！？!?；;\n.](?=\s*+(?:[^\w\s]|_))[\W_]*[。！？!?；;\n]")
 """An end, and what follows it that is no sentence (`***`, `！！`)."""
 _BLOCK = 4096
 """Characters that are read in one go where nothing may be stopped."""
@@ -146,7 +147,7 @@ class AnswerReader:
         rules = [rule for rule in self._rules if rule.worth_a_look(written)]
         if not rules:
             return False
-        return _any_in(rules, " ".join([*self._passage, _EMPTY.sub(r"\1 ", text)]))
+        return _any_in(rules, " ".join([*self._passage, _EMPTY.sub(_first, text)]))
 
     def _last(self, text: str) -> tuple[int, list[str]]:
         """Where the last complete sentence ends, and as many of the last ones as a passage may have;
@@ -193,6 +194,11 @@ class AnswerReader:
         guarded = Guarded(rule.policy, rule.guard, rule.action, words, " ".join(recent)[-_SHOWN:], text)
         self.guarded += (guarded,)
         return guarded if rule.stops else None
+
+
+def _first(empty: re.Match[str]) -> str:
+    """The end itself, without what follows it."""
+    return f"{empty[0][0]} "
 
 
 def _any_in(rules: Iterable[Rule], written: str) -> bool:
