@@ -54,7 +54,7 @@ class Ledgered:
 
     def write(self, pieces: Iterable[Piece]) -> bytes:
         """Apply the changes and note them; nothing may be changed in these pieces afterwards."""
-        out: list[bytes] = []
+        out: list[bytes | memoryview] = []
         for piece in pieces:
             raw, changes = piece.raw, piece.changes
             if not changes:
@@ -64,18 +64,20 @@ class Ledgered:
             if len(changes) > 1:
                 changes.sort(key=_PLACE)
             self._changed.append((self.length, changes))
-            at = 0
-            first = len(out)
+            at, first = 0, len(out)
+            view = memoryview(raw) if len(raw) > _LARGE else raw
             for offset, removed, inserted in changes:
-                out.append(raw[at:offset])
+                out.append(view[at:offset])
                 out.append(inserted)
                 at = offset + len(removed)
-            out.append(raw[at:])
+            out.append(view[at:])
             self.length += sum(map(len, out[first:]))
         return b"".join(out)
 
 
 _PLACE = itemgetter(0)
+_LARGE = 4096
+"""Bytes from which on it pays to copy them once only."""
 
 
 def undo(labelled: bytes, edits: Iterable[Edit]) -> bytes:
