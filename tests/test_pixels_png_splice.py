@@ -155,6 +155,21 @@ def test_size(extra: bool, position: Position) -> None:
         assert len(result) < 1.05 * len(saved(seen(result), "png"))
 
 
+@pytest.mark.parametrize("position", ["top", "bottom-right"])
+def test_drawings_stay_small(extra: bool, position: Position) -> None:
+    """What is deflated anew of a flat drawing does not make the file a tenth larger, whether it is all
+    deflated with care or, with the extra, only a part of it."""
+    side = 1400
+    picture = noise(bits=1).resize((side // 4, side // 4)).resize((side, side), Image.Resampling.NEAREST)
+    data, head, look = saved(picture, "png"), Head(side, side), Look(position=position)
+    assert 6 < 3 * side * side / len(data) < 40
+    drawn = draw(data, "png", head, look, exact=True).data
+    box = label_box(head, look)
+    assert outside(picture, box) == outside(seen(drawn), box)
+    assert has_label(seen(drawn), head, look)
+    assert len(drawn) < 1.1 * len(data)
+
+
 @pytest.mark.parametrize("position", ["top", "bottom"])
 def test_one_block(extra: bool, position: Position) -> None:
     """A stream of one block has no place to cut, and is deflated anew."""

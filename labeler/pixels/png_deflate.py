@@ -22,6 +22,8 @@ WINDOW = 1 << 15
 _BASE = 65521
 _DENSE = 6
 """A gain from which on a slow compression is worth its time, of which there is less than usual."""
+_VERY_DENSE = 40
+"""A gain from which on a quick compression is so much worse that the file would grow by a tenth and more."""
 _NOISY = 3
 """A gain up to which zlib finds hardly anything in filtered rows but runs, and looks for nothing else."""
 _TOO_MUCH = "the PNG has more picture data than its size needs"
@@ -110,16 +112,33 @@ class Inflater:
 
 
 def deflated(
-    pieces: Iterable[bytes], gain: float, *, history: bytes = b"", last: bool = True
+    pieces: Iterable[bytes],
+    gain: float,
+    *,
+    history: bytes = b"",
+    last: bool = True,
+    careful: int | None = None,
 ) -> Iterator[bytes]:
     """Raw deflate of the pieces, which follow on `history` (as far back as deflate refers).
 
-    `gain`: how many times smaller than its pixels the picture was, which tells how much effort pays. Not
-    `last`: the stream goes on behind it, at a byte boundary.
+    `gain`: how many times smaller than its pixels the picture was, which tells how much effort pays.
+    `careful`: so many bytes are worth it at most, where the rest goes quicker; None for all. Not `last`: the
+    stream goes on behind it, at a byte boundary.
     """
     deflate = _deflate(gain, history)
+    quick = careful is not None and _DENSE < gain <= _VERY_DENSE and backend() is not zlib
+    left = (careful or 0) if quick else 0
     for piece in pieces:
-        yield deflate.compress(piece)
+        rest = piece
+        if quick:
+            begun, rest = piece[:left], piece[left:]
+            left -= len(begun)
+            yield deflate.compress(begun)
+            history = (history + begun)[-WINDOW:]
+            if rest:
+                yield deflate.flush(zlib.Z_SYNC_FLUSH)
+                deflate, quick = _deflate(_NOISY, history), False
+        yield deflate.compress(rest)
     yield deflate.flush(zlib.Z_FINISH if last else zlib.Z_SYNC_FLUSH)
 
 

@@ -34,6 +34,11 @@ _BLOCKS = 512
 """About so many blocks of a stream are remembered, with 32 KiB each."""
 
 
+_FEW, _MANY = 10, 4
+"""One in so many bytes that are deflated anew is worth a slow compression: fewer of them where the rest of the
+file stays, and weighs what it weighed."""
+
+
 class Source(Protocol):
     """What gives the inflated bytes one after the other."""
 
@@ -67,7 +72,13 @@ def spliced(
         before.skip(max(0, head.offset - WINDOW))
         history = before.read(head.offset - before.position)
     stop = tail.offset if tail else size
-    new = deflated(_changed(before, stream, stop, changed), size / compressed, history=history, last=not tail)
+    new = deflated(
+        _changed(before, stream, stop, changed),
+        size / compressed,
+        history=history,
+        last=not tail,
+        careful=(stop - before.position) // (_FEW if tail else _MANY) if head or tail else None,
+    )
     pieces = [HEADER, *_kept_head(spans, head), *new]
     if tail:
         pieces += _kept_tail(spans, tail, compressed - 4)
