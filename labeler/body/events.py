@@ -60,7 +60,7 @@ class EventBody(Records):
     def close(self, *, clean: bool = True) -> bytes:
         if self._passing:
             return b""
-        rest = bytes(self._splitter.rest)
+        rest = bytes(self._rest)
         if rest.lstrip(BLANK).startswith(b"{") and not self._shapes.known:
             return self._document_alone(rest, clean=clean)
         out: list[bytes] = []

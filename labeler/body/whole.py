@@ -107,14 +107,11 @@ class JsonBody(Body):
     def _alone(self, piece: Piece, payload: bytes, lead: int, one: Text) -> bool:
         """Label the usual answer: one text, of which a reader says no more than what it adds to its end;
         False, and nothing is done, where it is another one."""
-        text, plan, reads, reader = one.text, self.job.plan, self.job.reads, None
+        text = one.text
         if self.job.stops or (self.pictures.wanted and pictured(text)):
             return False
-        if reads is not None and not reads.idle(text):
-            reader = reads.new()
-            reader.feed(visible(text))
-            reader.end()
-            plan = plan.with_more(reader.more)
+        reader, _ = self._read(text)
+        plan = self.job.plan if reader is None else self.job.plan.with_more(reader.more)
         inserts, said, reason = whole(text, plan)
         if reason == "JSON answer":
             return False
@@ -125,6 +122,14 @@ class JsonBody(Body):
         state: State = "applied" if said else "skipped"
         self._slots = (SlotOutcome(one.slot, self.job.number, state, reason, said, *told(reader)),)
         return True
+
+    def _read(self, text: str) -> tuple[Reader | None, Guarded | None]:
+        """Who has read a whole text, None where nobody would find anything; and what stops the answer."""
+        reads = self.job.reads
+        if reads is None or reads.idle(text):
+            return None, None
+        reader = reads.new()
+        return reader, reader.feed(visible(text)) or reader.end()
 
     def _parts(self, doc: Any) -> list[Part]:
         """The parts of a document. One into which no text goes may have any shape; in one that its
@@ -153,9 +158,9 @@ class JsonBody(Body):
     def _answer(self, source: Source, one: _One, count: int) -> SlotOutcome:
         texts = one.texts
         joined = texts[0].text if len(texts) == 1 else "".join([text.text for text in texts])
-        plan, reader = self.job.plan, self.job.reader()
+        plan = self.job.plan
+        reader, stopped = self._read(joined)
         if reader is not None:
-            stopped = reader.feed(visible(joined)) or reader.end()
             if stopped is not None:
                 return self._instead(source, one, count, plan, stopped, reader)
             plan = plan.with_more(reader.more)

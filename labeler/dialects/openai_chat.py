@@ -141,11 +141,8 @@ class OpenAIChat:
 
     def _seldom_plain(self, doc: Any) -> tuple[int, str] | None:
         """The same for events of any shape."""
-        choices = doc.get("choices") if type(doc) is dict else None
-        if type(choices) is not list or len(choices) != 1 or "error" in doc or "aigc" in doc:
-            return None
-        choice = choices[0]
-        if type(choice) is not dict:
+        choice = only_choice(doc)
+        if choice is None or "error" in doc or "aigc" in doc:
             return None
         delta, index = choice.get("delta"), choice.get("index", 0)
         if (

@@ -43,11 +43,10 @@ class OpenAILegacy(OpenAIChat):
         return Text(slot_of(choice, 0), ("choices", 0, "text"), choice["text"])
 
     def plain(self, doc: Any) -> tuple[int, str] | None:
-        choices = doc.get("choices") if type(doc) is dict else None
-        if type(choices) is not list or len(choices) != 1 or "error" in doc or "aigc" in doc:
+        choice = only_choice(doc)
+        if choice is None or "error" in doc or "aigc" in doc:
             return None
-        choice = choices[0]
-        if type(choice) is not dict or choice.get("finish_reason") is not None or choice.get("logprobs"):
+        if choice.get("finish_reason") is not None or choice.get("logprobs"):
             return None
         text, index = choice.get("text"), choice.get("index", 0)
         return (index, text) if type(text) is str and type(index) is int else None

@@ -144,10 +144,7 @@ def find_string(data: bytes, path: Path, value: str) -> tuple[int, int]:
     """
     key = path[-1]
     if isinstance(key, str):
-        name = _quoted(key)
-        if place := _only(data, name):
-            return place
-        found = _members(data, name)
+        found = _members(data, _quoted(key))
         if found and not _hidden(data, found):
             if len(found) > 1:
                 found = [place for place in found if loads(data[place[0] : place[1]]) == value]
@@ -159,19 +156,6 @@ def find_string(data: bytes, path: Path, value: str) -> tuple[int, int]:
 @lru_cache(maxsize=256)
 def _quoted(name: str) -> bytes:
     return b'"%s"' % inner(name)
-
-
-def _only(data: bytes, name: bytes) -> tuple[int, int] | None:
-    """Where the string value of the only member called `name` (in quotes) stands, where it is the only one
-    that can be, and nothing stands between the two but a colon; None elsewhere."""
-    at = data.find(name)
-    start = at + len(name) + 1
-    if at < 1 or data[start - 1 : start + 1] != b':"' or data[at - 1] == _BACKSLASH:
-        return None
-    end = _string_end(data, start)
-    if data.find(name, end) >= 0 or data.find(b"\\u00", 0, at) >= 0 or data.find(b"\\u00", end) >= 0:
-        return None
-    return start, end
 
 
 def _hidden(data: bytes, found: list[tuple[int, int]]) -> bool:

@@ -26,10 +26,10 @@ def decide(policies: PolicySet, exchange: Exchange) -> Verdict:
         human = (Because("", "human: the app says that a person wrote the answer"),)
         return Verdict((), (), human, policies.revision, language, on_failure="pass")
     because = reasons(policies, exchange)
-    if len(because) == 1 and not exchange.due:
-        return policies.ordinary(language)
     scenarios = policies.ordered({one.scenario for one in because})
     base = policies.assembled(scenarios, language)
+    if len(because) == 1 and not exchange.due:
+        return base
     return Verdict(
         base.scenarios,
         (*base.stamps, *_due(policies, exchange, base)) if exchange.due else base.stamps,

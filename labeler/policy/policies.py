@@ -83,7 +83,6 @@ class PolicySet:
     _models: tuple[tuple[str, Callable[[str], bool], tuple[str, ...]], ...]
     _default: Because
     _places: Mapping[str, int]
-    _ordinary: dict[str, Verdict]
     _assembled: dict[tuple[tuple[str, ...], str], Verdict]
     _guards: dict[tuple[str, ...], Rules]
 
@@ -122,7 +121,6 @@ class PolicySet:
             _models=tuple((glob, name_glob(glob), scenarios) for glob, scenarios in settings.models),
             _default=Because(settings.default, "default"),
             _places={name: at for at, name in enumerate(policies)},
-            _ordinary={},
             _assembled={},
             _guards={},
         )
@@ -143,24 +141,15 @@ class PolicySet:
         return frozenset(always | {self.settings.default})
 
     def assembled(self, scenarios: tuple[str, ...], language: str) -> Verdict:
-        """The verdict, without its reasons, where these scenarios apply; made once and kept."""
+        """The verdict where these scenarios apply, the default alone as its reason; made once and kept."""
         verdict = self._assembled.get((scenarios, language))
         if verdict is None:
             chosen = [self._policies[name] for name in scenarios]
             settings = self.settings
-            verdict = assemble(chosen, language, settings.language, self.revision, settings.jurisdictions)
+            bare = assemble(chosen, language, settings.language, self.revision, settings.jurisdictions)
+            verdict = replace(bare, because=(self._default,))
             if len(self._assembled) < _KEPT:
                 self._assembled[scenarios, language] = verdict
-        return verdict
-
-    def ordinary(self, language: str) -> Verdict:
-        """The verdict on a request to which nothing but the default policy applies."""
-        verdict = self._ordinary.get(language)
-        if verdict is None:
-            base = self.assembled((self.settings.default,), language)
-            verdict = replace(base, because=(self._default,))
-            if len(self._ordinary) < _KEPT:
-                self._ordinary[language] = verdict
         return verdict
 
     def ordered(self, scenarios: Iterable[str]) -> tuple[str, ...]:
