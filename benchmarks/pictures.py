@@ -30,7 +30,7 @@ from benchmarks.common import interleave, median_ratio
 from labeler.labels.provider_code import provider_code
 from labeler.picture import Drawing, Studio
 from labeler.pixels import turbo
-from labeler.pixels.mark import Mark, mark
+from labeler.pixels.mark import GRID, Mark, mark
 from labeler.pixels.png_deflate import backend
 from labeler.values import Look, PictureRule, Position
 
@@ -67,6 +67,8 @@ class Case(NamedTuple):
     data: bytes
     options: dict[str, Any]
     ways: Sequence[Way]
+    grid: int = GRID
+    """On which the label lies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,7 @@ def _cases() -> Iterator[Case]:
     for side in SIDES:
         for make in (made.photo, made.flat):
             image, name = make(side), f"{make.__name__} {side}²"
-            yield Case(name, made.saved(image, "PNG"), {}, _png(make is made.photo, side))
+            yield Case(name, made.saved(image, "PNG"), {}, _png(make is made.photo, side), 1)
             jpeg = made.saved(image, "JPEG", quality=90)
             yield Case(name, jpeg, {"quality": "keep"}, _JPEG)
             if side < SIDES[-1]:
@@ -109,11 +111,11 @@ def _cases() -> Iterator[Case]:
             if side == SIDES[0]:
                 yield Case(name, made.saved(image, "AVIF"), {}, _AVIF)
                 lossless = {"lossless": True}
-                yield Case(name, made.saved(image, "WEBP", **lossless), lossless, _LOSSLESS)
+                yield Case(name, made.saved(image, "WEBP", **lossless), lossless, _LOSSLESS, 1)
     image, name = made.photo(SIDES[0]), f"photo {SIDES[0]}²"
     for write in (made.interlaced, made.sixteen_bits, made.one_block):
         what = f"PNG, {write.__name__.replace('_', ' ')}"
-        yield Case(name, write(image), {}, (Way(what, Aim(0.35, 0.10), without=True),))
+        yield Case(name, write(image), {}, (Way(what, Aim(0.35, 0.10), without=True),), 1)
 
 
 def _png(photo: bool, side: int) -> Sequence[Way]:
@@ -143,7 +145,8 @@ def _measured(case: Case, rounds: int) -> Iterator[Line]:
         if way.without:
             calls[f"{way.what} plain"] = partial(_without_extra, calls[way.what])
     with Image.open(BytesIO(case.data)) as image:
-        labels = {way.what: mark(Look(position=way.position), *image.size) for way in case.ways}
+        size = image.size
+    labels = {way.what: mark(Look(position=way.position), *size, grid=case.grid) for way in case.ways}
     drawn = {way.what: _labelled(case.data, way) for way in case.ways}
     calls["pillow"] = partial(_seconds, partial(_pillow, case, labels[case.ways[0].what]))
     samples = interleave(calls, rounds)

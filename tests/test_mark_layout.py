@@ -14,7 +14,7 @@ from labeler.errors import ContentError
 from labeler.pixels.base import composite
 from labeler.pixels.font import font
 from labeler.pixels.layout import Breaks, arrange
-from labeler.pixels.mark import mark
+from labeler.pixels.mark import GRID, mark
 from labeler.values import Look, Position
 from tests.looks import LOOKS, POSITIONS, WORDS
 
@@ -29,12 +29,21 @@ SIDES = st.integers(16, 400) | st.sampled_from([16, 24, 64, 1500, 4096])
     orientation=st.integers(1, 8),
     margin=st.floats(0, 0.2),
     look=st.sampled_from(list(LOOKS.values())),
+    grid=st.sampled_from([1, GRID]),
 )
-@example("AI生成", 64, 4096, "top", 6, 0.02, Look())
-@example("AI-generated", 4096, 64, "left", 3, 0.2, Look())
+@example("AI生成", 64, 4096, "top", 6, 0.02, Look(), 1)
+@example("AI-generated", 4096, 64, "left", 3, 0.2, Look(), 1)
+@example("AI生成", 1023, 1500, "bottom-right", 1, 0, Look(), GRID)
 @settings(max_examples=150, deadline=None)
 def test_the_label_is_never_clipped(
-    words: str, width: int, height: int, position: Position, orientation: int, margin: float, look: Look
+    words: str,
+    width: int,
+    height: int,
+    position: Position,
+    orientation: int,
+    margin: float,
+    look: Look,
+    grid: int,
 ) -> None:
     """Whatever the picture's shape, the tile lies inside it and all ink inside the tile; only small
     pictures and large letters may find no room."""
@@ -42,14 +51,15 @@ def test_the_label_is_never_clipped(
     assume(width * height < 2_000_000)
     look = replace(look, words=words, position=position, margin=margin)
     try:
-        found = mark(look, width, height, orientation)
+        found = mark(look, width, height, orientation, grid=grid)
     except ContentError:
         assert look.size > 0.05 or min(width, height) < 240
         return
     left, top, right, bottom = found.box
     assert 0 <= left < right <= width
     assert 0 <= top < bottom <= height
-    assert rim(found.image) == rim(mark(replace(look, colour="#777777"), width, height, orientation).image)
+    other = mark(replace(look, colour="#777777"), width, height, orientation, grid=grid)
+    assert rim(found.image) == rim(other.image)
 
 
 def rim(tile: Image.Image) -> list[bytes]:
@@ -77,6 +87,19 @@ def test_the_label_stands_where_the_policy_wants_it(position: Position) -> None:
     if len(named) == 1:
         pair = ("left", "right") if position in ("top", "bottom") else ("top", "bottom")
         assert abs(gaps[pair[0]] - gaps[pair[1]]) <= 1
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("position", POSITIONS)
+@pytest.mark.parametrize("size", [(1024, 1024), (701, 1333), (4096, 2047)])
+def test_edges_lie_between_the_blocks_of_a_codec(
+    size: tuple[int, int], position: Position, orientation: int
+) -> None:
+    """On a grid the label's stored edges are multiples of it; it is hardly larger, and hardly moved."""
+    look = Look(position=position)
+    found, plain = (mark(look, *size, orientation, grid=grid).box for grid in (GRID, 1))
+    assert {edge % GRID for edge in found} == {0}
+    assert all(abs(edge - other) <= 1.5 * GRID for edge, other in zip(found, plain, strict=True))
 
 
 def test_a_picture_too_small_says_so() -> None:

@@ -15,7 +15,7 @@ from PIL import Image, ImageChops, ImageCms, ImageOps, ImageStat
 from labeler.errors import ContentError
 from labeler.pixels import turbo
 from labeler.pixels.base import composite
-from labeler.pixels.mark import mark
+from labeler.pixels.mark import GRID, mark
 from labeler.values import Look, Position
 from tests.jpeg_tools import (
     KINDS,
@@ -51,7 +51,7 @@ def psnr(one: Image.Image, other: Image.Image, mask: Image.Image | None = None) 
 def outside(size: tuple[int, int]) -> Image.Image:
     """A mask of the pixels that no MCU of the label reaches."""
     mask = Image.new("1", size, 1)
-    left, top, right, bottom = mark(LOOK, *size).box
+    left, top, right, bottom = mark(LOOK, *size, grid=GRID).box
     mask.paste(0, (left - 33, top - 33, right + 33, bottom + 33))
     return mask
 
@@ -74,7 +74,7 @@ def changed_blocks(old: bytes, new: bytes) -> Iterator[tuple[int, int, int, int]
 
 
 def assert_only_label_changed(old: bytes, new: bytes, look: Look = LOOK) -> None:
-    label = mark(look, *opened(old).size).box
+    label = mark(look, *opened(old).size, grid=GRID).box
     blocks = list(changed_blocks(old, new))
     assert blocks
     for left, top, right, bottom in blocks:
@@ -98,7 +98,7 @@ def test_label_is_drawn(kind: str, library: str) -> None:
     """The label looks as if it had been laid over the decoded pixels, whatever the colour space."""
     drawn = decoded(draw(sample(kind)).data)
     expected = decoded(sample(kind))
-    label = mark(LOOK, *expected.size)
+    label = mark(LOOK, *expected.size, grid=GRID)
     composite(expected, label)
     assert drawn.mode == expected.mode
     assert psnr(drawn.crop(label.box), expected.crop(label.box)) > 24
@@ -109,7 +109,7 @@ def test_white_words_come_out_white(kind: str, library: str) -> None:
     """White words on a black plate are white on black in every colour space, inverted CMYK included."""
     look = Look(opacity=1)
     drawn = decoded(draw(sample(kind), look).data)
-    tile = drawn.crop(mark(look, *drawn.size).box).convert("L")
+    tile = drawn.crop(mark(look, *drawn.size, grid=GRID).box).convert("L")
     histogram = tile.histogram()
     assert sum(histogram[236:]) > 20
     assert sum(histogram[:20]) > 100
@@ -124,6 +124,17 @@ def test_label_at_every_position(position: Position) -> None:
     """Wherever the label is, only its blocks change."""
     look = Look(position=position)
     assert_only_label_changed(sample("4:2:0"), draw(sample("4:2:0"), look, exact=True).data, look)
+
+
+@needs_turbo
+@pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:2", "4:2:0"])
+def test_label_fills_whole_blocks_of_a_large_picture(subsampling: str) -> None:
+    """On a picture with room the plate's edges lie between blocks: none is changed that it does not fill."""
+    old = encoded(photo((900, 700)), subsampling=subsampling)
+    left, top, right, bottom = mark(LOOK, 900, 700, grid=GRID).box
+    for x, y, end, foot in changed_blocks(old, draw(old, exact=True).data):
+        assert left <= x < end <= right
+        assert top <= y < foot <= bottom
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -162,7 +173,7 @@ def test_only_the_label_costs_bytes(options: dict[str, Any], library: str) -> No
     old library cannot optimise)."""
     old = encoded(photo((640, 480)), **options)
     plain = decoded(old)
-    composite(plain, mark(LOOK, *plain.size))
+    composite(plain, mark(LOOK, *plain.size, grid=GRID))
     limit = 1.1 if library == "libturbojpeg" and "optimize" in options and not turbo.optimises() else 1.02
     assert len(draw(old).data) < limit * len(encoded(plain, **options))
 

@@ -19,7 +19,7 @@ from labeler.media.base import Head
 from labeler.pixels import trial
 from labeler.pixels.av1 import Coding, coding
 from labeler.pixels.base import Drawn, composite, opened, reading
-from labeler.pixels.mark import Mark, mark
+from labeler.pixels.mark import GRID, Mark, mark
 from labeler.values import Look
 
 _QUALITIES = (
@@ -52,7 +52,7 @@ def draw(data: bytes, head: Head, look: Look, *, exact: bool) -> Drawn:
     if getattr(image, "n_frames", 1) > head.frames:
         msg = "the AVIF has more frames than its header says"
         raise ContentError(msg)
-    frames, durations = _frames(image, mark(look, head.width, head.height, head.orientation))
+    frames, durations = _frames(image, mark(look, head.width, head.height, head.orientation, grid=GRID))
     quality = _quality(coded.quantiser)
     options: dict[str, Any] = {
         "subsampling": coded.subsampling,

@@ -15,7 +15,7 @@ from labeler.errors import ContentError, LabelerError, MissingExtra
 from labeler.media import CONTAINERS
 from labeler.media.base import Head
 from labeler.pixels.base import Drawn, reading
-from labeler.pixels.mark import Mark, mark
+from labeler.pixels.mark import GRID, Mark, mark
 from labeler.pixels.samples import Layout, Space, drawn
 from labeler.values import Look
 
@@ -56,7 +56,7 @@ def draw(data: bytes, head: Head, look: Look, *, exact: bool) -> Drawn:
         _check(old, head)
         notes = []
         for image in old:
-            _add(library, new, image, mark(look, *image.size))
+            _add(library, new, image, mark(look, *image.size, grid=GRID))
             if image.info["depth_images"]:
                 notes.append("HEIF: the depth map is lost")
         drawn, quality = _saved(new, old, len(data))

@@ -22,7 +22,7 @@ from labeler.pixels import turbo
 from labeler.pixels.base import Drawn, composite, reading
 from labeler.pixels.jpeg_blocks import crop_box, is_rgb, is_ycck, planes, quantisation, strips
 from labeler.pixels.jpeg_frame import Frame, bare, frame, replaced
-from labeler.pixels.mark import Mark, mark
+from labeler.pixels.mark import GRID, Mark, mark
 from labeler.values import Look
 
 MISSING = (
@@ -50,7 +50,7 @@ def draw(data: bytes, head: Head, look: Look, *, exact: bool) -> Drawn:
     if (old.width, old.height) != (head.width, head.height):
         msg = f"the JPEG says two sizes: {head.width} x {head.height} and {old.width} x {old.height}"
         raise ContentError(msg)
-    label = mark(look, old.width, old.height, head.orientation)
+    label = mark(look, old.width, old.height, head.orientation, grid=GRID)
     try:
         return _spliced(data, old, label)
     except turbo.TurboError as error:
@@ -85,6 +85,7 @@ def _encoded(data: bytes, old: Frame, label: Mark) -> bytes:
     file = BytesIO()
     with reading("JPEG"):
         image = JpegImageFile(BytesIO(bare(data)))
+        image.decodermaxblock = len(data)  # libjpeg then need not stop and resume
         image.load()
         composite(image, label)
         options = _options(image, old, len(data) < ROOM * old.width * old.height)

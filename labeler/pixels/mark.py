@@ -17,11 +17,14 @@ from labeler.errors import ContentError, PolicyError
 from labeler.pixels.contrast import LEAST, contrast, rgb, worst
 from labeler.pixels.font import fitting, font, missing
 from labeler.pixels.layout import Block, Breaks, arrange
-from labeler.pixels.tile import drawn, stroke
+from labeler.pixels.tile import Size, drawn, stroke
 from labeler.values import Look
 
 LEAST_SIZE = 0.05
 MOST_MARGIN = 0.2
+GRID = 16
+"""Pixels along a side of the blocks in which lossy codecs work: an MCU of JPEG where chroma is halved, a
+macroblock of VP8."""
 LEAST_EM = 12
 """Pixels: at smaller font sizes the strokes of ideographs run together."""
 
@@ -44,17 +47,19 @@ _marks: Cache[Mark] = Cache(32 << 20)
 _drawing = Lock()  # FreeType's fonts are not for several threads at once
 
 
-def mark(look: Look, width: int, height: int, orientation: int = 1) -> Mark:
+def mark(look: Look, width: int, height: int, orientation: int = 1, *, grid: int = 1) -> Mark:
     """The label for pictures of `width` by `height` stored pixels that viewers turn as EXIF's
-    `orientation` (1 to 8) says: it stands upright in the corner that they see.
+    `orientation` (1 to 8) says: it stands upright in the corner that they see. For a codec that works in
+    blocks of `grid` pixels its edges lie between these, where there is room, and its words have soft ones:
+    the codec then spends much less on them.
 
     ContentError where the words do not fit at the height that the rule asks for.
     """
-    key = look, width, height, orientation
+    key = look, width, height, orientation, grid
     found = _marks.get(key)
     if found is None:
         with _drawing:
-            found = _made(look, width, height, orientation)
+            found = _made(look, width, height, orientation, grid)
         _marks.put(key, found, found.image.width * found.image.height * 4)
     return found
 
@@ -110,11 +115,24 @@ def _wrong_colours(look: Look) -> Iterator[str]:
         )
 
 
-def _made(look: Look, width: int, height: int, orientation: int) -> Mark:
+def _made(look: Look, width: int, height: int, orientation: int, grid: int) -> Mark:
     shown = (width, height) if orientation < 5 else (height, width)
-    left, top, tile = _upright(look, *shown)
-    if orientation == 1:
+    left, top, tile = _stored(_upright(look, *shown, grid), shown, orientation)
+    if grid == 1 or tile.width % grid or tile.height % grid:
         return Mark(left, top, tile)
+    return Mark(_near(left, grid, width - tile.width), _near(top, grid, height - tile.height), tile)
+
+
+def _near(at: int, grid: int, most: int) -> int:
+    """The line of the grid next to `at` that is not beyond `most`."""
+    return min((at + grid // 2) // grid, most // grid) * grid
+
+
+def _stored(seen: Mark, shown: Size, orientation: int) -> Mark:
+    """A label as it is seen in a picture of `shown` pixels, in stored pixels."""
+    left, top, tile = seen
+    if orientation == 1:
+        return seen
     right, bottom = shown[0] - left - tile.width, shown[1] - top - tile.height
     turn, x, y = {
         2: (Image.Transpose.FLIP_LEFT_RIGHT, right, top),
@@ -128,17 +146,31 @@ def _made(look: Look, width: int, height: int, orientation: int) -> Mark:
     return Mark(x, y, tile.transpose(turn))
 
 
-def _upright(look: Look, width: int, height: int) -> Mark:
+def _upright(look: Look, width: int, height: int, grid: int) -> Mark:
     """The label as it is seen."""
     rows = ceil(round(look.size * min(width, height), 6))
     px = max(LEAST_EM, fitting(look.font, look.words, rows))
     layout = next(_layouts(look, px, rows, width, height), None)
     if layout is None:
         raise ContentError(_no_room(look, px, rows, width, height))
-    tile = drawn(look, px, rows, layout.block, layout.pad)
+    size = _size(layout, width, height, grid)
+    soft = grid > 1 and not (size[0] % grid or size[1] % grid)
+    tile = drawn(look, px, rows, layout.block, size, soft=soft)
     if layout.turned:
         tile = tile.transpose(Image.Transpose.ROTATE_90)
     return _placed(tile, look.position, layout.margin, width, height)
+
+
+def _size(layout: _Layout, width: int, height: int, grid: int) -> Size:
+    """The tile's size before it is turned, in whole steps of the grid where the plate has that much to
+    spare."""
+    block, pad, margin, turned = layout
+    least = block.width + 2 * pad, block.height + 2 * pad
+    across, down = (ceil(side / grid) * grid + 2 * margin for side in least)
+    room = (height, width) if turned else (width, height)
+    if 2 * pad < grid or across > room[0] or down > room[1]:
+        return least
+    return across - 2 * margin, down - 2 * margin
 
 
 def _no_room(look: Look, px: int, rows: int, width: int, height: int) -> str:

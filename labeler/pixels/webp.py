@@ -18,7 +18,7 @@ from labeler.media.base import Head
 from labeler.pixels import trial, vp8
 from labeler.pixels.animation import Box, Disposal, Stage, Step, common, moved
 from labeler.pixels.base import Drawn, composite, opened, reading
-from labeler.pixels.mark import Mark, mark
+from labeler.pixels.mark import GRID, Mark, mark
 from labeler.values import Look
 
 _BITSTREAM = (b"ALPH", b"VP8 ", b"VP8L")
@@ -57,7 +57,8 @@ def draw(data: bytes, head: Head, look: Look, *, exact: bool) -> Drawn:
     had to change: the note tells the quality."""
     stop = min(8 + int.from_bytes(data[4:8], "little"), len(data))
     chunks = _chunks(memoryview(data)[12:stop])
-    label = mark(look, head.width, head.height, head.orientation)
+    grid = GRID if any(chunk.kind == b"VP8 " for chunk in chunks) else 1
+    label = mark(look, head.width, head.height, head.orientation, grid=grid)
     coder = _Coder(exact)
     if any(chunk.kind == b"ANMF" for chunk in chunks):
         chunks = _animation(chunks, head, label, coder)
