@@ -38,6 +38,11 @@ class Api:
         if scope["type"] != "http":
             return
         self.paths.append(scope["path"])
+        if scope["path"].endswith("/moved/chat/completions"):
+            to = b"http://%s/v1/chat/completions" % dict(scope["headers"])[b"host"]
+            await send({"type": "http.response.start", "status": 307, "headers": [(b"location", to)]})
+            await send({"type": "http.response.body"})
+            return
         message = await receive()
         self.body = message["body"]
         while message["more_body"]:
@@ -113,6 +118,15 @@ def test_the_sdk_sees_marker_answer_and_disclaimer(base: str, stream: bool) -> N
             text = whole.choices[0].message.content or ""
     assert text.startswith(f"【AI生成】\n\n{''.join(PIECES)}\n\n")
     assert "不替代医生诊断" in text
+
+
+def test_the_sdk_is_not_led_past_the_labels(base: str) -> None:
+    """The SDK follows an upstream's redirect to itself, and what it gets there is labelled too."""
+    with OpenAI(base_url=f"{base}/v1/moved", api_key="k", max_retries=0, timeout=5) as client:
+        answer = client.chat.completions.create(model="m", messages=[{"role": "user", "content": QUESTION}])
+    text = answer.choices[0].message.content
+    assert text is not None
+    assert text.startswith("【AI生成】")
 
 
 def test_our_marks_in_the_history_do_not_reach_the_upstream(base: str, api: Api) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from http.client import HTTPConnection, HTTPResponse
 from typing import Any
 from unittest import mock
-from urllib.parse import urlsplit
+from urllib.parse import quote, unquote_to_bytes, urlsplit
 
 import pytest
 
@@ -47,6 +47,9 @@ class Echo:
             return 200, [(b"content-encoding", b"gzip")], gzip.compress(b"words", mtime=0)
         if scope["path"] == "/redirect":
             return 302, [(b"location", b"/elsewhere")], b""
+        if scope["path"].endswith("/moved"):
+            host = dict(scope["headers"])[b"host"]
+            return 307, [(b"location", unquote_to_bytes(scope["query_string"]).replace(b"HOST", host))], b""
         if scope["path"] == "/204":
             return 204, [], b""
         if scope["path"] == "/304":
@@ -164,6 +167,45 @@ def test_response_headers_pass_without_the_hop_by_hop_ones(base: str) -> None:
         (name.lower(), value) for name, value in answer.getheaders() if name.lower() != "transfer-encoding"
     ]
     assert kept == [("set-cookie", "b=2"), ("x-kept", "1"), ("set-cookie", "a=1; Path=/")]
+
+
+@pytest.mark.parametrize(
+    ("prefix", "location", "led"),
+    [
+        ("", "http://HOST/v1/chat/completions?a=%2F#b", "/v1/chat/completions?a=%2F#b"),
+        ("", "//HOST/v1", "/v1"),
+        ("", "../v1/models", "../v1/models"),
+        ("/base", "http://HOST/base/v1/models", "/v1/models"),
+        ("/base", "/base/v1/models", "/v1/models"),
+        ("/base", "models", "/models"),
+        ("/base", "http://HOST/base", "/"),
+    ],
+)
+def test_a_redirect_to_the_upstream_leads_through_the_gateway(
+    upstream: str, prefix: str, location: str, led: str
+) -> None:
+    """An upstream that redirects to itself does not lead the client past the labels, prefix or not."""
+    with serve(Proxy({"/": upstream + prefix})) as base:
+        answer, _ = call(base, f"/moved?{quote(location, safe='')}")
+    assert answer.getheader("location") == led
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "https://example.com/v1",
+        "http://HOST/other",
+        "http://HOST/base//example.com/",
+        "http://127.0.0.1:1/base",
+    ],
+)
+def test_a_redirect_elsewhere_is_told(upstream: str, location: str, caplog: pytest.LogCaptureFixture) -> None:
+    """A redirect that does not lead to the upstream stays as it is, and a warning says where to."""
+    with serve(Proxy({"/": f"{upstream}/base"})) as base:
+        answer, _ = call(base, f"/moved?{quote(location, safe='')}")
+    sent = location.replace("HOST", urlsplit(upstream).netloc)
+    assert answer.getheader("location") == sent
+    assert f"redirects to {sent}" in caplog.text
 
 
 def test_no_cookie_is_kept_and_no_redirect_followed(base: str) -> None:

@@ -12,7 +12,8 @@ from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
 from labeler.errors import LabelerError, MissingExtra
-from labeler.gateway.headers import request_headers, response_headers
+from labeler.gateway.headers import Headers, request_headers, response_headers
+from labeler.gateway.redirects import STATUSES, led_back
 
 try:
     import aiohttp
@@ -109,7 +110,11 @@ class Proxy:
             client.close()
             await refusal.response(scope, receive, send)
             return
+        headers = response_headers(answer.raw_headers, answer.status)
+        if answer.status in STATUSES:
+            headers = self._led_back(headers, answer.url, _path(scope))
         try:
+            await send({"type": "http.response.start", "status": answer.status, "headers": headers})
             await _relay(answer, client, scope, send)
         finally:
             answer.close()  # of no effect on a connection whose answer was read to the end
@@ -143,10 +148,26 @@ class Proxy:
             raise ValueError(message)
         query = scope["query_string"]
         tail = f"{path}?{query.decode('ascii')}" if query else path
-        for prefix, base in self._routes:
-            if path.startswith(prefix) and path[len(prefix) :][:1] in ("", "/"):
-                return URL(base + tail, encoded=True)
-        raise Refusal(404, "no_upstream", "no upstream is configured for this path")
+        if (base := self._base(path)) is None:
+            raise Refusal(404, "no_upstream", "no upstream is configured for this path")
+        return URL(base + tail, encoded=True)
+
+    def _base(self, path: str) -> str | None:
+        """The URL of the upstream for a path."""
+        fitting = (
+            base
+            for prefix, base in self._routes
+            if path.startswith(prefix) and path[len(prefix) :][:1] in ("", "/", "?")
+        )
+        return next(fitting, None)
+
+    def _led_back(self, headers: Headers, target: URL, path: str) -> Headers:
+        base = self._base(path)
+        assert base is not None  # it has answered
+        headers, away = led_back(headers, target, base, lambda to: self._base(to) == base)
+        if away:
+            logger.warning("%s: the upstream redirects to %s: nothing labels what is there", path, away)
+        return headers
 
     def _session(self) -> aiohttp.ClientSession:
         """The session of the running event loop: connections cannot move between loops."""
@@ -176,9 +197,7 @@ class Proxy:
 
 
 async def _relay(answer: aiohttp.ClientResponse, client: _Client, scope: Scope, send: Send) -> None:
-    """Pass the answer on piece by piece, as it arrives and as fast as the client takes it."""
-    headers = response_headers(answer.raw_headers, answer.status)
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    """Pass the answer's body on piece by piece, as it arrives and as fast as the client takes it."""
     content = answer.content
     more = True
     while more:
