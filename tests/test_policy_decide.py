@@ -21,8 +21,8 @@ SHIPPED = load(environ={}).policies
 FEVER = "孩子发烧39度怎么办"
 
 
-def shipped(message: str = "你好", **fields: Any) -> Verdict:
-    return decide(SHIPPED, Exchange(messages=(message,), **fields))
+def shipped(*messages: str, **fields: Any) -> Verdict:
+    return decide(SHIPPED, Exchange(messages=messages or ("你好",), **fields))
 
 
 def policies(
@@ -163,6 +163,13 @@ def test_an_unread_request_has_no_topic_but_its_route() -> None:
 def test_the_language_follows_the_question(message: str, language: str) -> None:
     """Latin letters alone mean English; without words in a language the default speaks."""
     assert shipped(message).language == language
+
+
+def test_a_message_without_letters_keeps_the_language() -> None:
+    """「39.5」, an emoji or a picture alone after an English question are English too."""
+    for follow_up in ("39.5", "😷", ""):
+        assert shipped("my child has a fever", follow_up).language == "en"
+    assert shipped("my child has a fever", "孩子发烧").language == "zh"
 
 
 def test_english_labels_keep_the_chinese_elements() -> None:

@@ -61,10 +61,7 @@ def reasons(policies: PolicySet, exchange: Exchange) -> tuple[Because, ...]:
 
 
 def _language(policies: PolicySet, exchange: Exchange) -> str:
-    if exchange.language:
-        return exchange.language
-    default = policies.settings.language
-    return language_of(exchange.messages[-1], default) if exchange.messages else default
+    return exchange.language or language_of(exchange.messages, policies.settings.language)
 
 
 def _told(policies: PolicySet, exchange: Exchange) -> list[Because]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 _KANA = re.compile("[\u3041-\u30ff\u31f0-\u31ff\uff66-\uff9d]")
 _HANGUL = re.compile("[\u1100-\u11ff\u3131-\u318e\uac00-\ud7a3]")
@@ -14,13 +15,21 @@ _NOT_LATIN = frozenset({"zh", "ja", "ko"})
 _READ = 2000
 
 
-def language_of(text: str, default: str) -> str:
-    """`zh`, `ja` or `ko` where the script says so, `en` where all letters are Latin, else `default`.
+def language_of(texts: Sequence[str], default: str) -> str:
+    """The language of the last of these texts that has any letters: `zh`, `ja` or `ko` where the script
+    says so, `en` where all letters are Latin, else `default`.
 
     Latin letters cannot tell German from English: where the default is not written in Chinese,
-    Japanese or Korean, they mean the default. The first 2,000 characters are looked at.
+    Japanese or Korean, they mean the default. The first 2,000 characters of a text are looked at.
     """
-    text = text[:_READ]
+    for text in reversed(texts):
+        if found := _written(text[:_READ], default):
+            return found
+    return default
+
+
+def _written(text: str, default: str) -> str:
+    """As `language_of` for one text; "" where it has no letters."""
     if not text.isascii():
         if _KANA.search(text):
             return "ja"
@@ -28,6 +37,8 @@ def language_of(text: str, default: str) -> str:
             return "ko"
         if _HAN.search(text):
             return "zh"
-    if _LATIN.search(text) and not _OTHER.search(text):
+    if _OTHER.search(text):
+        return default
+    if _LATIN.search(text):
         return "en" if default.partition("-")[0] in _NOT_LATIN else default
-    return default
+    return ""
