@@ -27,6 +27,7 @@ _CODED = b"transfer-encoding"
 """Never beside a length (RFC 9112, 6.2)."""
 _ORIGIN = b"access-control-allow-origin"
 _EXPOSE = b"access-control-expose-headers"
+_CREDENTIALS = b"access-control-allow-credentials"
 
 
 def relabelled(
@@ -78,10 +79,13 @@ def blocked(headers: RawHeaders, length: int) -> RawHeaders:
 
 
 def _exposed(headers: RawHeaders, own: list[bytes]) -> RawHeaders:
+    """With our names among the exposed ones; beside credentials a `*` exposes nothing (Fetch, 4.10)."""
     ours = b", ".join(own)
-    if all(name.lower() != _EXPOSE for name, _ in headers):
+    said = {name.lower() for name, _ in headers}
+    if _EXPOSE not in said:
         return [*headers, (_EXPOSE, ours)]
+    all_ = b"" if _CREDENTIALS in said else b"*"
     return [
-        (name, value + b", " + ours if name.lower() == _EXPOSE and value.strip() != b"*" else value)
+        (name, value + b", " + ours if name.lower() == _EXPOSE and value.strip() != all_ else value)
         for name, value in headers
     ]

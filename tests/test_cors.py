@@ -64,6 +64,15 @@ def test_cors_that_exposes_all() -> None:
     assert service().answer(chat(), headers).headers["access-control-expose-headers"] == "*"
 
 
+def test_beside_credentials_a_star_exposes_nothing() -> None:
+    """There `*` is a name like any other, so ours are added to it."""
+    headers = {**JSON, "access-control-allow-origin": "https://page.example"}
+    headers |= {"access-control-allow-credentials": "true", "access-control-expose-headers": "*"}
+    exposed = service().answer(chat(), headers).headers["access-control-expose-headers"]
+    assert exposed.startswith("*, ")
+    assert "labeler" in exposed
+
+
 def test_cors_of_a_withheld_answer() -> None:
     """A page's script can read the error that stands for its answer, and our header on it."""
     headers = {**JSON, "access-control-allow-origin": "https://page.example", "set-cookie": "a=b"}
