@@ -105,6 +105,18 @@ def test_what_we_said_comes_back_as_it_was(text: str, times: int) -> None:
     assert said(turns(answer)) == text + ("\n```" if "```" in text else "")
 
 
+@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.parametrize("end", ["</body></html>", "</body>\n</html>\n"])
+def test_a_page_comes_back_as_it_was(end: str, times: int) -> None:
+    """The paragraphs that we put before a page's `</body>` are taken out again, whatever was asked."""
+    page = f"<!doctype html>\n<html><body><p>Hi</p>\n{end}"
+    answer = page
+    for question in ("孩子发烧39度怎么办", "Hello")[:times]:
+        answer = SHIPPED.text(answer, question=question).content
+    assert answer.count("<p>") > 1
+    assert said(turns(answer)) == page
+
+
 UNTOUCHED = [
     "Hi",
     "AI生成内容需要标识",

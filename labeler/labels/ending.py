@@ -94,10 +94,8 @@ def closing(text: str, stamps: tuple[Stamp, ...], start: int = 0) -> tuple[int, 
     A complete HTML document gets them as paragraphs before `</body>`. `start` is where the text
     begins behind the labels that it already carries.
     """
-    if (text[start : start + 1] in "< \n" and _PAGE.match(text, start)) and (
-        end := _BODY_END.search(text, max(0, len(text) - _TAIL))
-    ):
-        return end.start(), _paragraphs(text[max(0, end.start() - _TAIL) : end.start()], stamps)
+    if text[start : start + 1] in "< \n" and (end := body_end(text, start, len(text))) is not None:
+        return end, _paragraphs(text[max(0, end - _TAIL) : end], stamps)
     missing = unsaid(text[-_TAIL:], stamps)
     if not missing:
         return len(text), ""
@@ -119,7 +117,18 @@ def _closer(text: str) -> str:
 
 def _paragraphs(before: str, stamps: tuple[Stamp, ...]) -> str:
     text = before.rstrip()
-    paragraphs = [f"<p>{html.escape(stamp.words)}</p>" for stamp in stamps]
+    paragraphs = [paragraph(stamp.words) for stamp in stamps]
     while paragraphs and text.endswith(paragraphs[-1]):
         text = text[: -len(paragraphs.pop())].rstrip()
-    return "".join(paragraph + "\n" for paragraph in paragraphs)
+    return "".join(one + "\n" for one in paragraphs)
+
+
+def body_end(text: str, start: int, end: int) -> int | None:
+    """Where the `</body>` stands of a complete HTML document that a text is from `start` to `end`."""
+    found = _BODY_END.search(text, max(0, end - _TAIL), end) if _PAGE.match(text, start) else None
+    return found.start() if found else None
+
+
+def paragraph(words: str) -> str:
+    """A label within a page."""
+    return f"<p>{html.escape(words)}</p>"

@@ -5,6 +5,7 @@ Otherwise the model imitates them and they pile up. Only for requests: the answe
 
 from __future__ import annotations
 
+from labeler.labels.ending import body_end, paragraph
 from labeler.labels.opening import THINK, THOUGHT, marked
 
 _BLANK = "\ufeff \t\r\n"
@@ -26,6 +27,8 @@ def own_marks(text: str, starts: tuple[str, ...], ends: tuple[str, ...]) -> list
     end = len(text)
     while (left := _ending(text, start, end, ends)) < end:
         end = left
+    if (body := body_end(text, start, end)) is not None and (left := _in_page(text, body, ends)) < body:
+        found.append((left, body))
     if end < len(text):
         found.append((end, len(text)))
     return found
@@ -51,6 +54,14 @@ def _ending(text: str, start: int, end: int, marks: tuple[str, ...]) -> int:
         if text.endswith("\n", start, left):
             left -= 2 if text.endswith("\r\n", start, left) else 1
     return left
+
+
+def _in_page(text: str, end: int, marks: tuple[str, ...]) -> int:
+    """Where the paragraphs of ours begin that stand at the end of a page's body."""
+    paragraphs = tuple(paragraph(mark) + "\n" for mark in marks)
+    while text.endswith(paragraphs, 0, end):
+        end -= len(next(one for one in paragraphs if text.endswith(one, 0, end)))
+    return end
 
 
 def _newlines(text: str) -> str:
