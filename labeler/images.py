@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO, Protocol, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from labeler.body import Draw, Given, Pictured
 from labeler.cache import Cache
@@ -17,15 +16,10 @@ from labeler.picture import Drawing, Studio
 from labeler.response import Setting
 from labeler.values import Exchange, Outcome, PictureOutcome, Verdict
 
+if TYPE_CHECKING:
+    from labeler.pixels.handed import Handed
 
-class Savable(Protocol):
-    """A `PIL.Image.Image`."""
-
-    def save(self, fp: BinaryIO, format: str) -> None:
-        """Write the picture."""
-
-
-Source: TypeAlias = "bytes | str | os.PathLike[str] | Savable"
+Source: TypeAlias = "bytes | str | os.PathLike[str] | Handed"
 """A picture file's bytes, its path, or an image of Pillow's, which becomes a PNG file."""
 
 
@@ -114,10 +108,6 @@ def _bytes(source: Source) -> bytes:
         except OSError as error:
             msg = f"{os.fspath(source)} cannot be read: {error.strerror}"
             raise ContentError(msg) from error
-    out = BytesIO()
-    try:
-        source.save(out, "PNG")
-    except (OSError, ValueError) as error:
-        msg = f"this image cannot become a PNG file: {error}; give the bytes of a file"
-        raise ContentError(msg) from error
-    return out.getvalue()
+    from labeler.pixels.handed import as_png  # Pillow is loaded where a picture is labelled
+
+    return as_png(source)

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import ExifTags, Image
+from PIL.PngImagePlugin import PngImageFile, PngInfo
 
 from labeler import ContentError, Labeler, PolicyError
 from labeler.inspection import inspect
@@ -24,11 +25,13 @@ from tests.picture_tools import (
     bomb,
     broken,
     file,
+    foreign_record,
     is_labelled,
     look_at,
     pictured,
     record_of,
     shows,
+    with_record,
 )
 from tests.pixel_pictures import saved, scene, seen
 from tests.test_provider_code import CODE, CREDIT
@@ -153,12 +156,38 @@ def test_what_a_picture_can_be_given_as(one: Service, tmp_path: Path) -> None:
     assert path.read_bytes() == data
 
 
+@pytest.mark.parametrize("kind", ["png", "jpeg", "webp"])
+def test_an_image_brings_along_what_its_file_said(one: Service, kind: str) -> None:
+    """Orientation, EXIF, resolution, texts and another producer's record are in the PNG file too."""
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation], exif[ExifTags.Base.Make] = 6, "Camera"
+    texts = PngInfo()
+    texts.add_text("Software", "Model 1")
+    options: dict[str, Any] = {"exif": exif, "dpi": (300, 300)} | (
+        {"pnginfo": texts} if kind == "png" else {}
+    )
+    theirs = with_record(saved(scene(120, 80), kind.upper(), **options), foreign_record())
+    labelled = one.labeler.label_image(Image.open(BytesIO(theirs)))
+    new = Image.open(BytesIO(labelled.content))
+    assert isinstance(new, PngImageFile)
+    assert dict(new.getexif()) == dict(exif)
+    if kind != "webp":  # which has no place for it
+        assert new.info["dpi"] == pytest.approx((300, 300), abs=0.1)
+    assert new.text.get("Software") == ("Model 1" if kind == "png" else None)
+    assert labelled.outcome.pictures[0].record.startswith("kept: ")
+    assert new.size == (120, 80)
+
+
 def test_what_cannot_be_read_says_why(one: Service, tmp_path: Path) -> None:
-    """A path without a file, a folder, and an image that no PNG file can hold."""
+    """A path without a file, a folder, an image that no PNG file can hold, and what is no picture."""
+    film = saved(scene(), "GIF", save_all=True, append_images=[scene(turn=1), scene(turn=2)])
     sources: list[tuple[Any, str]] = [
         (tmp_path / "none.png", r"none\.png cannot be read: No such file or directory"),
         (str(tmp_path), "cannot be read: Is a directory"),
         (scene(mode="CMYK"), "cannot become a PNG file"),
+        (Image.open(BytesIO(film)), "3 frames, of which a PNG would keep one; give the bytes of its file"),
+        (BytesIO(file("png")), "bytes of a file, its path or a PIL.Image, and not a BytesIO"),
+        (None, "and not a NoneType"),
     ]
     for source, reason in sources:
         with pytest.raises(ContentError, match=reason):
