@@ -10,24 +10,40 @@ from labeler.media import container
 _SEEN = 64
 """Pixels of a picture's shortest side; below, the label of GB 45438-2025, 5.2, is hardly to be drawn."""
 
+_ICON = b"\0\0\1\0"
+
 
 def example(data: bytes) -> str:
     """Why a picture within a text is none that anybody looks at: help with code is full of them."""
     if data.lstrip()[:5].lower() in (b"<svg ", b"<svg>", b"<?xml"):
         return "an SVG within a text has no pixels"
     try:
-        head = container(data).head(data)
+        side = _icon(data) if data.startswith(_ICON) else min(container(data).head(data)[:2])
     except ContentError:
         return ""
-    small = min(head.width, head.height) < _SEEN
-    return f"within a text, and smaller than {_SEEN} pixels" if small else ""
+    return f"within a text, and smaller than {_SEEN} pixels" if side < _SEEN else ""
+
+
+def _icon(data: bytes) -> int:
+    """The side of the largest picture in an icon, 256 where it says nothing; in ICONDIR each has 16 bytes,
+    the first of which is the width."""
+    entries = data[6 : 6 + 16 * int.from_bytes(data[4:6], "little") : 16]
+    return max((width or 256 for width in entries), default=256)
+
+
+def in_base64(head: str) -> bool:
+    """Whether what stands before the comma of a `data:` URL says that base64 follows (Fetch, 6)."""
+    _, parameter, last = head.rpartition(";")
+    return bool(parameter) and last.strip().lower() == "base64"
 
 
 def decoded(text: str) -> bytes:
     """The bytes of base64, in either alphabet, padded or not; ContentError where it is none."""
     if "-" in text or "_" in text:
         text = text.translate({45: 43, 95: 47})
-    text = text.strip() + "=" * (-len(text.strip()) % 4)
+    if any(blank in text for blank in " \n\r\t"):
+        text = "".join(text.split())
+    text += "=" * (-len(text) % 4)
     try:
         return binascii.a2b_base64(text)
     except ValueError as error:

@@ -13,7 +13,7 @@ from labeler.body import Given, Pictured
 from labeler.cache import Cache
 from labeler.errors import ContentError, LabelerError
 from labeler.fetch import Fetching, fetch
-from labeler.inline import decoded, example
+from labeler.inline import decoded, example, in_base64
 from labeler.labels.record import Record, first_record, read
 from labeler.labels.security import Empty, Seal, Statement, digest
 from labeler.links import Links
@@ -209,7 +209,7 @@ class Drawing:
 
     def _data_url(self, url: str, number: str) -> tuple[bytes, PictureOutcome]:
         head, comma, content = url.partition(",")
-        if not comma or not head.lower().endswith(";base64"):
+        if not comma or not in_base64(head):
             msg = "a data: URL that is not in base64 cannot be labelled"
             raise ContentError(msg)
         out, outcome = self.label(decoded(content), number)

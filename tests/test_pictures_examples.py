@@ -19,6 +19,12 @@ def png(width: int, height: int) -> bytes:
     return out.getvalue()
 
 
+def icon(*sides: int) -> bytes:
+    out = BytesIO()
+    Image.new("RGB", (max(sides),) * 2, "teal").save(out, "ICO", sizes=[(side, side) for side in sides])
+    return out.getvalue()
+
+
 PICTURE = base64.b64encode(png(64, 64)).decode()
 
 
@@ -39,8 +45,9 @@ def here() -> Service:
         (url(b'<?xml version="1.0"?>' + SVG, "svg+xml"), "an SVG within a text has no pixels"),
         (url(png(1, 1)), "within a text, and smaller than 64 pixels"),
         (url(png(600, 63)), "within a text, and smaller than 64 pixels"),
+        (url(icon(32), "x-icon"), "within a text, and smaller than 64 pixels"),
     ],
-    ids=["svg", "xml", "pixel", "strip"],
+    ids=["svg", "xml", "pixel", "strip", "icon"],
 )
 def test_an_example_leaves_as_it_is(here: Service, stream: bool, link: str, why: str) -> None:
     """And the outcome says of each why it has no label."""
@@ -58,6 +65,21 @@ def test_a_picture_of_64_pixels_is_one(here: Service) -> None:
     got = here.answer(chat(text))
     assert text not in said(got.body)
     assert here.outcome.pictures[0].visible == "applied"
+
+
+@pytest.mark.parametrize(
+    "link", ["DATA:IMAGE/PNG;BASE64,{}", "data:image/png; base64, {}", "data:image/png;base64,\n{}"]
+)
+def test_capitals_and_blanks_hide_no_picture(here: Service, link: str) -> None:
+    """Browsers show such a URL, so the picture in it is labelled."""
+    got = here.answer(chat(f'<img src="{link.format(PICTURE)}">, see.'))
+    assert PICTURE not in said(got.body)
+    assert here.outcome.pictures[0].visible == "applied"
+
+
+def test_a_large_icon_is_no_example(here: Service) -> None:
+    """One that people could look at cannot be labelled, so the answer is withheld."""
+    assert here.answer(chat(f"![i]({url(icon(16, 128), 'x-icon')})")).status == 502
 
 
 def test_a_small_picture_of_its_own_is_no_example(here: Service) -> None:

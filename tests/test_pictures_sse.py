@@ -155,10 +155,13 @@ def test_a_data_url_in_markdown(one: Service, step: int, places: list[int], ende
         (["<think>so ", "data:image/png;", "base64,"], [" </think>", "Hi"]),
         (["{", "data:image/png;base64", ","], ["}"]),
         (["data:image/png;charset=x;base64,"], []),
+        (['<img src="DATA:IMAGE/PNG;BA', "SE64,"], ['">']),
+        (["data:image/png; base64 ", ",", " ", "\n"], ["\n"]),
     ],
 )
 def test_a_data_url_is_found_wherever_it_stands(one: Service, before: list[str], after: list[str]) -> None:
-    """Right behind another one, in what a model thinks aloud, in JSON, at the end."""
+    """Right behind another one, in what a model thinks aloud, in JSON, at the end, in capitals and with
+    blanks as browsers take them."""
     data = b64(file("jpeg grey"))
     got = ask_for(one, *map(event, [*before, data[:700], data[700:], *after]), DONE, END, path=CHAT)
     said_ = text_of(documents(got.body))

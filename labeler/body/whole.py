@@ -9,13 +9,14 @@ from functools import partial
 from typing import Any
 
 from labeler.body.base import BROKEN_OFF, UPSTREAM_ERROR, Body, Job
-from labeler.body.pictures import Given, pictured, spelled, within
+from labeler.body.pictures import Given, spelled, within
 from labeler.body.places import Range, Source, moved
 from labeler.body.splice import Piece
 from labeler.dialects.base import Broken, Part, Picture, Shift, Text, Tool
 from labeler.errors import ContentError
 from labeler.framing import json_text
 from labeler.framing.sse import BOM
+from labeler.labels.heard import pictured
 from labeler.labels.plan import Plan
 from labeler.labels.reading import Reader, told
 from labeler.labels.whole import instead, visible, whole

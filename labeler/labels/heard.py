@@ -15,6 +15,12 @@ from labeler.values import Guarded, Stamp
 HEAD, THINKING, OPEN, JSON, CLOSED = range(5)
 
 
+def pictured(text: str) -> bool:
+    """Whether a text may have a picture's `data:` URL in it, told at a glance: one character is found thirty
+    times as fast as several."""
+    return "," in text and "64" in text and "image/" in text.lower()
+
+
 class Heard:
     """The part of a slot that a reader listens to."""
 
@@ -98,7 +104,7 @@ class Heard:
         where a picture is in it, which would not be labelled."""
         size = self.reader.unread if self.reader is not None else 0
         before = "".join([text for _, text in self._later])[:-size] if size else ""
-        return "" if "base64," in before else before
+        return "" if pictured(before) else before
 
     def _with_opening(self, before: str) -> tuple[str, bool]:
         """That text with the words at the start of the answer, where they belong into it; whether they, or
