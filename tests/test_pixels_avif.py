@@ -67,6 +67,20 @@ def test_the_rest_of_the_picture_stays_close(mode: str, quality: int) -> None:
     assert decibels(seen(data), seen(drawn.data), BOX) >= 36
 
 
+@pytest.mark.parametrize("quality", [60, 75, 90])
+def test_grain_stays(quality: int) -> None:
+    """A grainy picture loses no more than when Pillow encodes it again with the same quality."""
+    smooth = Image.effect_noise((24, 20), 90).resize((384, 320), Image.Resampling.BICUBIC)
+    noise = Image.effect_noise((384, 320), 12)
+    grainy = Image.merge("RGB", [ImageChops.add(smooth, noise, offset=-128)] * 3)
+    data = saved(grainy, "AVIF", quality=quality)
+    head, old = Head(384, 320), seen(data)
+    again = seen(saved(old, "AVIF", quality=quality))
+    drawn = seen(draw(data, "avif", head, LOOK).data)
+    box = label_box(head)
+    assert decibels(old, drawn, box) >= min(40, decibels(old, again, box) - 0.5)
+
+
 def test_alpha_stays() -> None:
     """Beside the label, what was clear is clear, and what was solid is solid."""
     data = avif("RGBA", quality=90)

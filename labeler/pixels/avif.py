@@ -34,7 +34,7 @@ _QUICK, _NEXT, _SLOW, _USUAL = 9, 8, 7, 6
 _LARGER = 1.15
 """How much larger than at the next speed a photograph becomes at most at the quickest one."""
 _BEST, _FINE, _LOW = 100, 85, 50
-"""Drawings grow, the more the quicker, and keep well with a lower quality unless they had the best one. Below
+"""Drawings grow, the more the quicker, and most keep well with a lower quality unless they had the best one. Below
 the low one only the encoder's usual speed comes close enough to the picture as it was."""
 _SHORT = 64
 """Bytes of EXIF that hold nothing but perhaps an orientation."""
@@ -71,20 +71,24 @@ def draw(data: bytes, head: Head, look: Look, *, exact: bool) -> Drawn:
 
 
 def _effort(image: Image.Image, subsampling: str, quality: int) -> tuple[int, int]:
-    """The speed and the quality that make the picture about as good and as large as it was."""
+    """The speed and the quality that make the picture about as good and as large as it was. At its usual
+    speed the encoder decides as it did the first time, so that hardly anything is lost; grain needs that."""
     if quality == _BEST:
         return _QUICK, quality
-    part, quick = trial.bands(image), max(quality - 3, 0)
-    options = {"subsampling": subsampling, "quality": quick}
-    drawn = _saved(part, b"", {**options, "speed": _QUICK})
-    denser = _saved(part, b"", {**options, "speed": _NEXT})
-    if len(drawn) <= len(denser) * _LARGER and _like(part, drawn) >= trial.LEAST:
+    part = trial.bands(image)
+
+    def tried(speed: int, at: int) -> bytes:
+        return _saved(part, b"", {"subsampling": subsampling, "quality": at, "speed": speed})
+
+    quick = max(quality - 3, 0)
+    drawn = tried(_QUICK, quick)
+    if len(drawn) <= len(tried(_NEXT, quick)) * _LARGER and _like(part, drawn) >= trial.LEAST:
         return _QUICK, quick
-    if quality >= _FINE:
-        return _NEXT, quality - 15
-    if quality < _LOW:
-        return _USUAL, quality
-    return _SLOW, quality - min((quality - _LOW) // 2, 10)
+    fine = quality >= _FINE
+    lower = quality - (15 if fine else min((quality - _LOW) // 2, 10))
+    if quality >= _LOW and _like(part, tried(_NEXT, lower)) >= trial.LEAST - 1:
+        return _NEXT if fine else _SLOW, lower
+    return _USUAL, quality
 
 
 def _like(part: Image.Image, drawn: bytes) -> float:
