@@ -205,11 +205,38 @@ def text_of(docs: Iterable[Any]) -> str:
     return "".join(one["choices"][0]["delta"].get("content") or "" for one in docs if one.get("choices"))
 
 
+def shown(value: Any) -> list[bytes]:
+    """Every picture in a document, in base64 or as a `data:` URL, whatever members hold it."""
+    if isinstance(value, str):
+        return [unb64(value)] if len(value) > 300 else []
+    held = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return [one for inner in held for one in shown(inner)]
+
+
 # Streams.
 
 PING = b": ping\n\n"
 END = part(b"", more=False)
 URL = f"data:image/png;base64,{b64(file('png palette'))}"
+ENTRIES: dict[str, Any] = {
+    "image_url": {"type": "image_url", "image_url": {"url": URL}},
+    "image_url alone": {"image_url": URL},
+    "text": URL,
+    "base64": b64(file("png palette")),
+    "url": {"url": URL},
+    "b64_json": {"b64_json": b64(file("jpeg"))},
+    "image": {"type": "image", "image": URL},
+    "image in base64": {"image": b64(file("jpeg"))},
+    "image in an object": {"type": "image", "image": {"b64_json": b64(file("png"))}},
+}
+"""Ways to write a picture into a list of them."""
+HIDDEN: dict[str, Any] = {
+    "source": {"type": "image", "source": {"type": "base64", "data": b64(file("png"))}},
+    "another name": {"picture": URL},
+    "a URL": {"src": "https://pictures.example/1.png"},
+    "a list": [URL],
+}
+"""Ways that nobody here reads."""
 TORN = f"data:image/png;base64,{b64(file('png')[:300])}"
 """Pictures within a text: one that is sound, and one that is not."""
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.driver import JSON, answer, send
-from tests.wire import MARK, NOTE, P, S, content, message
+from tests.wire import DONE, MARK, NOTE, P, S, chunk, content, message, spoken, visible
 
 TOOLS = [{"id": "c", "type": "function", "function": {"name": "f", "arguments": '{"a": "【AI生成】"}'}}]
 
@@ -152,6 +152,47 @@ def test_a_part_may_nest_its_text() -> None:
     """FastGPT: `text: {content}`."""
     out = content(answer(message([{"type": "text", "text": {"content": "A"}}])))
     assert out == [{"type": "text", "text": {"content": f"{P}A{S}"}}]
+
+
+PARTS: list[Any] = [
+    ["Hi", " you"],
+    [{"text": "Hi"}, {"text": " you"}],
+    [{"type": "output_text", "text": "Hi"}, {"type": "text", "text": " you"}],
+    [{"type": "thinking", "thinking": "hm"}, "Hi", {"text": {"content": " you"}}],
+    {"text": "Hi you"},
+    {"type": "output_text", "text": "Hi you", "annotations": []},
+]
+
+
+@pytest.mark.parametrize("parts", PARTS, ids=repr)
+def test_what_reads_as_text_is_labelled_as_text(parts: Any) -> None:
+    """Strings and parts that have a `text`, of type text or of none, in a list or alone, whole or streamed."""
+    assert visible(content(answer(message(parts)))) == f"{P}Hi you{S}"
+    stream = send([chunk({"content": parts}), chunk({}, "stop"), DONE])
+    assert spoken(stream.body) == f"{P}Hi you{S}"
+
+
+SILENT: list[Any] = [
+    [],
+    [None, "", {}],
+    [{"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}],
+    [{"type": "reasoning", "text": "hm"}, {"type": "refusal", "refusal": "No."}],
+    [{"reasoning": {"content": "hm"}}, {"tools": [{"id": "1"}]}],
+    [{"type": "reference", "reference_ids": [1]}, {"type": "tool", "tools": [{"id": "1"}]}],
+    [{"type": "input_audio", "input_audio": {"data": "AAAA"}}, {"type": "text", "text": None, "index": 1}],
+]
+
+
+@pytest.mark.parametrize("parts", SILENT, ids=repr)
+def test_parts_that_are_no_text_stay_as_they_are(parts: Any) -> None:
+    """Reasoning, refusals, references, tools and sound are known, and none of them is visible text."""
+    for chunks, kind in (
+        ([message(parts)], JSON),
+        ([chunk({"content": parts}), chunk({}, "stop"), DONE], "text/event-stream"),
+    ):
+        passed = send(chunks, content_type=kind)
+        assert passed.body == b"".join(chunks)
+        assert (passed.outcome.state, passed.outcome.reason) == ("skipped", "no text")
 
 
 def test_every_choice_is_an_answer_of_its_own() -> None:

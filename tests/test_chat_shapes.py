@@ -108,6 +108,52 @@ def test_text_in_another_shape_does_not_pass_as_no_text(
     assert passed.outcome.state != "skipped"
 
 
+ODD = [
+    (CHAT, {"delta": {"content": [{"type": "x", "x": "Hi"}]}}, "choices[0].delta.content[0]"),
+    (CHAT, {"delta": {"content": [["Hi"]]}}, "choices[0].delta.content[0]"),
+    (CHAT, {"delta": {"text": "Hi"}}, "choices[0].delta.text"),
+    (CHAT, {"delta": {"role": "assistant", "content": "", "text": "Hi"}}, "choices[0].delta.text"),
+    (CHAT, {"delta": "Hi"}, "choices[0].delta"),
+    (CHAT, {"message": {"content": {"x": "Hi"}}}, "choices[0].message.content"),
+    (CHAT, {"messages": [{"text": "Hi"}]}, "choices[0]"),
+    (CHAT, {"delta": {}, "text": "Hi"}, "choices[0]"),
+    (CHAT, "Hi", "choices[0]"),
+    (LEGACY, {"text": ["Hi"]}, "choices[0].text"),
+    (LEGACY, {"messages": [{"text": "Hi"}]}, "choices[0]"),
+]
+
+
+@pytest.mark.parametrize(("path", "choice", "place"), ODD, ids=repr)
+def test_an_event_that_nobody_can_read_is_the_policys_word(
+    tmp_path: Path, path: str, choice: Any, place: str
+) -> None:
+    """`block` breaks the stream off, `pass` lets it go as it came; the reason names the place."""
+    chunks = [event(envelope([choice])), DONE]
+    blocked = send(chunks, path=path)
+    assert (blocked.reply.whole, blocked.outcome.state) == (False, "failed")
+    assert blocked.outcome.reason.startswith(f"unknown shape: {place} ")
+    assert b"Hi" not in blocked.body
+    passed = send(chunks, path=path, labeler=house(tmp_path, "on_failure: pass"))
+    assert (passed.body, passed.outcome.state) == (b"".join(chunks), "failed")
+
+
+@pytest.mark.parametrize(("path", "choice"), [(path, choice) for path, choice, _ in ODD], ids=repr)
+def test_an_answer_for_a_machine_may_have_any_shape(path: str, choice: Any) -> None:
+    """No text goes into structured output, so nobody has to find any."""
+    chunks = [event(envelope([choice])), DONE]
+    passed = send(chunks, {"response_format": {"type": "json_object"}}, path=path)
+    assert passed.body == b"".join(chunks)
+    assert (passed.outcome.state, passed.outcome.reason) == ("skipped", "structured output")
+
+
+@pytest.mark.parametrize("text", [["Hi"], {"content": "Hi"}])
+def test_a_completion_whose_text_is_none_is_withheld(text: Any) -> None:
+    """Legacy: `text` is a string, or nobody knows where the words are."""
+    passed = send([json.dumps({"choices": [{"text": text}]}).encode()], path=LEGACY, content_type=JSON)
+    assert passed.reply.status == 502
+    assert passed.outcome.reason == "unknown shape: choices[0].text is no text"
+
+
 @pytest.mark.parametrize("request_", [{"prompt": "def f():", "suffix": "return"}, {"prompt": "def f():"}])
 def test_a_route_of_fill_in_the_middle_is_left_alone(request_: dict[str, Any]) -> None:
     """`…/fim/completions` (Mistral) answers in the shape of chat; its code is not touched."""

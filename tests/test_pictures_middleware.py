@@ -30,7 +30,9 @@ from tests.asgi_tools import (
 from tests.picture_tools import (
     ASKED,
     EDITS,
+    ENTRIES,
     GENERATIONS,
+    HIDDEN,
     URL,
     b64,
     broken,
@@ -42,9 +44,12 @@ from tests.picture_tools import (
     is_labelled,
     pictured,
     record_of,
+    shown,
     unb64,
 )
 from tests.pixel_pictures import saved, scene
+
+JSON_WANTED = ask(response_format={"type": "json_object"})
 
 
 @pytest.fixture
@@ -108,6 +113,69 @@ def test_pictures_in_a_chat_answer(one: Service) -> None:
     assert is_labelled(unb64(text.partition("(")[2].partition(")")[0]))
     assert is_labelled(unb64(message["images"][0]["image_url"]["url"]))
     assert undo(got.body, one.outcome.edits) == body
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_the_ways_to_write_a_picture(one: Service, name: str) -> None:
+    """A text, or an object with its URL or base64: beside a chat answer, alone or in a list, between its
+    parts, and in the lists of an images answer."""
+    entry = ENTRIES[name]
+    bodies = [chat("Look", images=[entry]), chat("Look", images=entry)]
+    if isinstance(entry, dict):
+        bodies.append(chat(None, content=[{"type": "text", "text": "Look"}, {"type": "image", **entry}]))
+    documents = [{"data": [entry]}, {"images": [entry], "data": []}, {"images": [entry]}]
+    images = [json.dumps({"created": 1, **more}).encode() for more in documents]
+    asked = [(body, CHAT, ask()) for body in bodies] + [(body, GENERATIONS, ASKED) for body in images]
+    for body, path, request in asked:
+        got = document(one, body, path, request)
+        assert [is_labelled(data) for data in shown(json.loads(got.body))] == [True], body[:200]
+        assert undo(got.body, one.outcomes[-1].edits) == body
+        assert (one.outcomes[-1].state, len(one.outcomes[-1].pictures)) == ("applied", 1)
+
+
+def test_both_lists_of_an_images_answer(one: Service) -> None:
+    """SiliconFlow gives the same pictures in `images` and in `data`."""
+    got = document(one, json.dumps({"images": [{"url": URL}], "data": [{"url": URL}]}).encode())
+    assert [is_labelled(data) for data in shown(json.loads(got.body))] == [True, True]
+    assert [picture.place for picture in one.outcome.pictures] == ["data[0].url", "images[0].url"]
+
+
+@pytest.mark.parametrize("name", HIDDEN)
+def test_a_picture_that_nobody_can_read(tmp_path: Path, name: str) -> None:
+    """The policy's word, also where no text goes into the answer: 502 with the place, or as it came."""
+    entry = HIDDEN[name]
+    asked = [
+        (chat("Look", images=[entry]), CHAT, ask(), "choices[0].message.images[0]"),
+        (chat("{}", images=[entry]), CHAT, JSON_WANTED, "choices[0].message.images[0]"),
+        (json.dumps({"data": [entry]}).encode(), GENERATIONS, ASKED, "data[0]"),
+    ]
+    for body, path, request, place in asked:
+        one = pictured(tmp_path)
+        got = document(one, body, path, request)
+        assert (got.status, got.complete) == (502, True)
+        assert one.outcome.reason == f"unknown shape: {place} is no picture that can be read"
+        one = pictured(tmp_path, on_failure="pass")
+        assert document(one, body, path, request).body == body
+        assert one.outcome.state == "failed"
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        None,
+        {},
+        {"type": "image", "index": 0},
+        {"revised_prompt": "a cat"},
+        {"error": {"help": "https://a.b"}},
+    ],
+)
+def test_an_entry_without_a_picture_is_none(one: Service, entry: Any) -> None:
+    """A filtered picture has an error or a prompt in its place: there is nothing to label."""
+    body = json.dumps({"data": [entry]}).encode()
+    assert document(one, body).body == body
+    got = document(one, chat("Look", images=[entry]), CHAT, ask())
+    assert said(got.body).startswith(MARK)
+    assert [outcome.state for outcome in one.outcomes] == ["skipped", "applied"]
 
 
 def test_several_choices(one: Service) -> None:

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from labeler import undo
+from tests import wire
 from tests.asgi_tools import (
     CHAT,
     DONE,
@@ -34,7 +35,9 @@ from tests.asgi_tools import (
 from tests.picture_tools import (
     ASKED,
     END,
+    ENTRIES,
     GENERATIONS,
+    HIDDEN,
     PING,
     URL,
     ask_for,
@@ -45,6 +48,7 @@ from tests.picture_tools import (
     is_labelled,
     pictured,
     record_of,
+    shown,
     slow,
     text_of,
     unb64,
@@ -108,6 +112,34 @@ def test_pictures_beside_a_chat_answer(one: Service) -> None:
     assert [picture.place for picture in one.outcome.pictures] == [
         f"choices[0].delta.images[{at}].image_url.url" for at in range(2)
     ]
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_the_ways_to_write_a_picture(one: Service, name: str) -> None:
+    """Beside the deltas, beside a whole message, and in an images stream."""
+    entry = ENTRIES[name]
+    beside = chunk({"content": "Look", "images": [entry]})
+    whole = chunk({"content": "Look"}, message={"content": "Look", "images": [entry]})
+    for chunks, path in (
+        ([beside, chunk({}, "stop"), DONE], CHAT),
+        ([whole, chunk({}, "stop"), DONE], CHAT),
+        ([wire.event({"type": "image_generation.completed", "data": [entry]})], GENERATIONS),
+    ):
+        got = ask_for(one, *chunks, END, path=path)
+        pictures = [picture for doc in documents(got.body) for picture in shown(doc)]
+        assert [is_labelled(picture) for picture in pictures] == [True]
+        assert undo(got.body, one.outcomes[-1].edits) == b"".join(chunks)
+
+
+@pytest.mark.parametrize("name", HIDDEN)
+@pytest.mark.parametrize("before", [[], [chunk({"content": "Look"})]])
+def test_a_picture_that_nobody_can_read(one: Service, name: str, before: list[bytes]) -> None:
+    """It breaks the stream off under `block`, also where the text has its marker already."""
+    got = ask_for(one, *before, chunk({"images": [HIDDEN[name]]}), chunk({}, "stop"), DONE, END, path=CHAT)
+    assert not got.complete
+    assert shown(documents(got.body)) == []
+    assert b"pictures.example" not in got.body
+    assert "choices[0].delta.images[0] is no picture that can be read" in one.outcome.reason
 
 
 def test_a_picture_is_all_there_is(one: Service) -> None:

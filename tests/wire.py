@@ -104,8 +104,10 @@ def visible(content: Any) -> str:
     if isinstance(content, str):
         return content
     text = ""
-    for part in content or ():
-        if part.get("type") == "text":
+    for part in content if isinstance(content, list) else [content] if content else ():
+        if isinstance(part, str):
+            text += part
+        elif part.get("type") in (None, "text", "output_text"):
             text += part["text"]["content"] if isinstance(part["text"], dict) else part["text"]
     return text
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from labeler.body.pictures import Draw, Pictures, Work
+from labeler.body.pictures import Draw, Pictures, Work, spelled
 from labeler.body.splice import Ledgered
-from labeler.dialects.base import Dialect
+from labeler.dialects.base import Dialect, Part, Unknown
 from labeler.errors import ContentError, LabelerError
 from labeler.labels.plan import Plan
 from labeler.labels.reading import Reader, Reading
@@ -75,6 +76,7 @@ class Body(ABC):
     """
 
     kind: Literal["json", "events", "text", "picture"]
+    _unseen = False  # a picture came that nobody here can read
 
     def __init__(self, job: Job) -> None:
         self.job = job
@@ -133,6 +135,17 @@ class Body(ABC):
         """The one answer that a muted job has: labelled beside its text, or not at all."""
         said = self.job.plan.aside if self.job.plan.silent else ()
         return (SlotOutcome(0, self.job.number, "applied" if said else "skipped", self.job.mute, said),)
+
+    def known(self, parts: Iterable[Part]) -> list[Part]:
+        """The parts of a document. Raises ContentError for one that its dialect cannot read, unless it is
+        a text and none are labelled here."""
+        found = list(parts)
+        for part in found:
+            if type(part) is Unknown and (not self.job.mute or (part.picture and self.pictures.wanted)):
+                self._unseen = part.picture
+                msg = f"unknown shape: {spelled(part.path)} {part.what}"
+                raise ContentError(msg)
+        return found
 
     def json_answer(self) -> bytes:
         """What to put beside an answer whose text is JSON; ContentError where the policy forbids it."""

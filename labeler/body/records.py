@@ -19,7 +19,9 @@ from labeler.labels.slot import Slot
 from labeler.values import SlotOutcome
 
 DONE = b"[DONE]"
-_PICTURED = re.compile(rb"data:image\\?/|\"(?:b64_json|image_url)\"", re.IGNORECASE)
+_PICTURED = re.compile(
+    rb"data:image\\?/|\"(?:b64_json|image(?:_url)?)\"|\"images\"\s*:\s*\[\s*[^\s\]]", re.IGNORECASE
+)
 _MARK = 16
 """Bytes of the longest sign of a picture."""
 _NAMED_ERROR = re.compile(rb"event: ?error[\r\n]")
@@ -92,7 +94,7 @@ class Records(Queue):
         if "aigc" in doc:
             self._beside, self._sidecar = True, b""
         before: list[Piece] = []
-        parts = list(self.job.dialect.events(doc))
+        parts = self.known(self.job.dialect.events(doc))
         silent = not any(isinstance(part, Text) and part.text for part in parts)
         if self._end_at >= 0 and not silent:
             self._end_at = -1  # usage was told on the way: the answer goes on
@@ -258,7 +260,7 @@ class Records(Queue):
         a picture has to be withheld; otherwise the rest passes as it is."""
         self.failure = reason
         self._passing = True
-        withhold = withhold or self._drawing
+        withhold = withhold or self._drawing or self._unseen
         self.pictures.abandon(reason)
         self._watches.clear()
         slots = self._slots.values()

@@ -136,11 +136,12 @@ class JsonBody(Body):
         """The parts of a document. One into which no text goes may have any shape; in one that its
         dialect does not know there is no place for a picture either."""
         try:
-            return list(self.job.dialect.parts(doc))
+            parts = list(self.job.dialect.parts(doc))
         except ContentError:
             if self.job.mute:
                 return []
             raise
+        return self.known(parts)
 
     def _draw(self, source: Source, answers: list[_One]) -> None:
         """Hand the pictures out: those in places of their own, and those within texts."""

@@ -59,6 +59,15 @@ class Picture(NamedTuple):
     form: Literal["base64", "url"]
 
 
+class Unknown(NamedTuple):
+    """Something visible that this dialect cannot read: where, and what is wrong with it. `picture`: it
+    holds a picture, else what may be a text."""
+
+    path: Path
+    what: str
+    picture: bool = False
+
+
 class Tool(NamedTuple):
     """The answer calls a tool: what follows its text is not for people."""
 
@@ -87,7 +96,7 @@ class Failure:
     """The upstream reports an error: nothing may be said after it."""
 
 
-Part = Text | Picture | Shift | Tool | Finish | Broken | End | Failure
+Part = Text | Picture | Unknown | Shift | Tool | Finish | Broken | End | Failure
 
 
 class Dialect(Protocol):

@@ -20,9 +20,10 @@ from labeler.dialects.base import (
     Path,
     Text,
     Tool,
+    Unknown,
     openai_error,
 )
-from labeler.dialects.openai_message import called, citations, offsets, only_choice, pictures, texts
+from labeler.dialects.openai_message import called, citations, contents, offsets, only_choice, texts
 from labeler.dialects.structured import structured
 from labeler.errors import ContentError
 from labeler.framing.json_text import inner
@@ -31,6 +32,8 @@ FILTERED = "content_filter"
 _ENVELOPE = ("id", "object", "created", "model", "system_fingerprint")
 _CONTENT: Path = ("choices", 0, "message", "content")
 TOOL_FINISH = ("tool_calls", "function_call")
+_HOLDERS = ("message", "delta", "text", "messages")
+"""Members in which some API's choices have their text."""
 _AZURE_OFFSETS = (("check_offset", False), ("start_offset", False), ("end_offset", True))
 # Members of a delta that are never visible text and never end anything.
 _QUIET = frozenset({"content", "role", "reasoning", "reasoning_content", "refusal", "token_id", "channel"})
@@ -61,19 +64,15 @@ class OpenAIChat:
         return Asked(_str(doc.get("model")), tuple(messages), mute, tuple(turns))
 
     def parts(self, doc: Any) -> Iterator[Part]:
-        choices = list(_choices(doc))
-        indices = [slot_of(choice, at) for at, choice in choices]
-        single = len(set(indices)) == len(indices)  # some servers give every choice the index 0
-        for at, choice in choices:
-            message = choice.get("message")
-            if message is None and not (choice.get("text") or choice.get("delta")):
-                continue  # filtered: there is no text that could lack a label
+        choices = choices_of(doc)
+        for at, (choice, slot) in enumerate(zip(choices, slots_of(choices), strict=True)):
+            path, message = ("choices", at), choice.get("message")
+            if not message or not isinstance(message, dict):
+                yield from elsewhere(choice, path, "message")
             if not isinstance(message, dict):
-                msg = f"unknown shape: choices[{at}] has no message"
-                raise ContentError(msg)
-            slot = indices[at] if single else at
-            yield from self._message(message, ("choices", at, "message"), slot)
-            yield from self._filtered(choice, ("choices", at), slot)
+                continue  # filtered: there is no text that could lack a label
+            yield from self._message(message, (*path, "message"), slot)
+            yield from self._filtered(choice, path, slot)
             if choice.get("error"):
                 yield Broken(slot)
             elif choice.get("finish_reason") in TOOL_FINISH:
@@ -82,7 +81,10 @@ class OpenAIChat:
     def alone(self, doc: Any) -> Text | None:
         choice = only_choice(doc)
         message = choice.get("message") if choice else None
-        if choice is None or type(message) is not dict or type(message.get("content")) is not str:
+        if choice is None or type(message) is not dict:
+            return None
+        content = message.get("content")
+        if type(content) is not str or not content:
             return None
         if (
             message.get("tool_calls")
@@ -94,7 +96,7 @@ class OpenAIChat:
             or choice.get("error")
         ):
             return None
-        return Text(slot_of(choice, 0), _CONTENT, message["content"])
+        return Text(slot_of(choice, 0), _CONTENT, content)
 
     def events(self, doc: Any) -> Iterator[Part]:
         if self.refused(doc):
@@ -105,7 +107,9 @@ class OpenAIChat:
             yield End()
         for at, choice in enumerate(choices):
             if isinstance(choice, dict):
-                yield from self._choice(choice, at)
+                yield from self._choice(choice, at, slot_of(choice, at))
+            elif choice:
+                yield Unknown(("choices", at), "is no object")
 
     def refused(self, doc: Any) -> bool:
         if doc.get("error"):
@@ -170,7 +174,7 @@ class OpenAIChat:
         return clone(like, ended % (slot, FILTERED.encode()))
 
     def instead(self, doc: Any, slot: int, words: str) -> tuple[Path, Doc]:
-        at = place_of(doc, slot)
+        at = slots_of(choices_of(doc)).index(slot)
         message = {"role": "assistant", "content": words}
         choice = {"index": slot, "message": message, "logprobs": None, "finish_reason": FILTERED}
         return ("choices", at), choice
@@ -178,12 +182,11 @@ class OpenAIChat:
     def error(self, message: str, code: str) -> bytes:
         return openai_error(message, code)
 
-    def _choice(self, choice: Doc, at: int) -> Iterator[Part]:
-        slot, path = slot_of(choice, at), ("choices", at)
+    def _choice(self, choice: Doc, at: int, slot: int) -> Iterator[Part]:
+        path: Path = ("choices", at)
         delta, message = choice.get("delta"), choice.get("message")
-        if delta is None and message is None and (choice.get("text") or choice.get("messages")):
-            msg = f"unknown shape: choices[{at}] has neither delta nor message"
-            raise ContentError(msg)
+        if not delta or not isinstance(delta, dict) or message:
+            yield from elsewhere(choice, path, "delta", "message")
         if isinstance(delta, dict) and delta.get("role") != "tool":
             yield from self._message(delta, (*path, "delta"), slot)
         yield from self._filtered(choice, path, slot)
@@ -194,14 +197,11 @@ class OpenAIChat:
                 yield Tool(slot)
             yield Finish(slot)
         if isinstance(message, dict):
-            for where, text in texts(message.get("content"), (*path, "message", "content")):
-                yield Text(slot, where, text, whole=True)
+            yield from contents(message, (*path, "message"), slot, whole=True)
             yield from citations(message.get("annotations"), (*path, "message", "annotations"), slot)
 
     def _message(self, message: Doc, path: Path, slot: int) -> Iterator[Part]:
-        for where, text in texts(message.get("content"), (*path, "content")):
-            yield Text(slot, where, text)
-        yield from pictures(message, path, slot)
+        yield from contents(message, path, slot)
         if message.get("tool_calls") or called(message.get("function_call")):
             yield Tool(slot)
         yield from citations(message.get("annotations"), (*path, "annotations"), slot)
@@ -229,11 +229,20 @@ def slot_of(choice: Doc, at: int) -> int:
     return index if type(index) is int else at
 
 
-def place_of(doc: Any, slot: int) -> int:
-    """Where in the list of choices an answer stands."""
-    choices = list(_choices(doc))
-    indices = [slot_of(choice, at) for at, choice in choices]
-    return indices.index(slot) if len(set(indices)) == len(indices) else slot
+def slots_of(choices: list[Doc]) -> list[int]:
+    """The answers that the choices of a complete document are: by their places where several have one
+    index (some servers give each of them 0)."""
+    indices = [slot_of(choice, at) for at, choice in enumerate(choices)]
+    return indices if len(set(indices)) == len(indices) else list(range(len(indices)))
+
+
+def elsewhere(choice: Doc, path: Path, *own: str) -> Iterator[Unknown]:
+    """What a choice has in none of its `own` members, or in one that is no object."""
+    for name in own:
+        if choice.get(name) and not isinstance(choice[name], dict):
+            yield Unknown((*path, name), "is no object")
+    if not any(choice.get(name) for name in own) and any(choice.get(name) for name in _HOLDERS):
+        yield Unknown(path, f"has no {' or '.join(own)}")
 
 
 def finished(choice: Doc) -> bool:
@@ -257,7 +266,8 @@ def _in_ascii(doc: Doc) -> bytes:
     return quick if quick.isascii() else json.dumps(doc, separators=(",", ":")).encode("ascii")
 
 
-def _choices(doc: Any) -> Iterator[tuple[int, Doc]]:
+def choices_of(doc: Any) -> list[Doc]:
+    """The choices of a complete document; ContentError where it has none."""
     choices = doc.get("choices") if isinstance(doc, dict) else None
     if not isinstance(choices, list):
         msg = "unknown shape: the answer has no list of choices"
@@ -266,7 +276,7 @@ def _choices(doc: Any) -> Iterator[tuple[int, Doc]]:
         if not isinstance(choice, dict):
             msg = f"unknown shape: choices[{at}] is no object"
             raise ContentError(msg)
-        yield at, choice
+    return choices
 
 
 def _list(value: Any) -> list[Any]:

@@ -6,10 +6,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from labeler.dialects.base import Asked, Doc, Failure, Part, Path, Picture, Text, openai_error
+from labeler.dialects.base import Asked, Doc, Failure, Part, Path, Text, openai_error
+from labeler.dialects.openai_picture import entered, listed
 from labeler.errors import ContentError
 
 _EVENTS = ("image_generation.", "image_edit.")
+_LISTS = ("data", "images")
 
 
 class OpenAIImages:
@@ -24,15 +26,12 @@ class OpenAIImages:
         return Asked(model if isinstance(model, str) else "", messages)
 
     def parts(self, doc: Any) -> Iterator[Part]:
-        data = doc.get("data") if isinstance(doc, dict) else None
-        if not isinstance(data, list):
+        lists = _lists(doc)
+        if not lists:
             msg = "unknown shape: the answer has no list of pictures (data)"
             raise ContentError(msg)
-        for at, item in enumerate(data):
-            if not isinstance(item, dict):
-                msg = f"unknown shape: data[{at}] is no object"
-                raise ContentError(msg)
-            yield from _pictures(item, ("data", at), at)
+        for name in lists:
+            yield from listed(doc[name], (name,), 0)
 
     def alone(self, doc: Any) -> Text | None:
         return None
@@ -40,16 +39,16 @@ class OpenAIImages:
     def events(self, doc: Any) -> Iterator[Part]:
         if self.refused(doc):
             yield Failure()
-        elif isinstance(doc.get("data"), list):
+        elif _lists(doc):
             yield from self.parts(doc)
         else:
-            yield from _pictures(doc, (), 0)
+            yield from entered(doc, (), 0)
 
     def refused(self, doc: Any) -> bool:
-        return bool(doc.get("error")) and not doc.get("data")
+        return bool(doc.get("error")) and not any(doc.get(name) for name in _LISTS)
 
     def knows(self, doc: Any) -> bool:
-        return str(doc.get("type", "")).startswith(_EVENTS) or isinstance(doc.get("data"), list)
+        return str(doc.get("type", "")).startswith(_EVENTS) or bool(_lists(doc))
 
     def plain(self, doc: Any) -> tuple[int, str] | None:
         return None
@@ -69,9 +68,8 @@ class OpenAIImages:
         return openai_error(message, code)
 
 
-def _pictures(item: Doc, path: Path, slot: int) -> Iterator[Picture]:
-    content, url = item.get("b64_json"), item.get("url")
-    if isinstance(content, str) and content:
-        yield Picture(slot, (*path, "b64_json"), content, "base64")
-    if isinstance(url, str) and url:
-        yield Picture(slot, (*path, "url"), url, "url")
+def _lists(doc: Any) -> list[str]:
+    """The members of an answer that hold its pictures; some have both (SiliconFlow)."""
+    return (
+        [name for name in _LISTS if isinstance(doc.get(name), list | dict)] if isinstance(doc, dict) else []
+    )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from labeler.dialects.base import Asked, Doc, Finish, Part, Path, Shift, Text
-from labeler.dialects.openai_chat import FILTERED, OpenAIChat, clone, finished, slot_of
+from labeler.dialects.base import Asked, Doc, Finish, Part, Path, Shift, Text, Unknown
+from labeler.dialects.openai_chat import FILTERED, OpenAIChat, choices_of, clone, elsewhere, finished, slot_of
 from labeler.dialects.openai_message import only_choice
 from labeler.dialects.structured import structured
 from labeler.errors import ContentError
@@ -29,12 +29,12 @@ class OpenAILegacy(OpenAIChat):
         return Asked(model if isinstance(model, str) else "", messages, _mute(doc, messages))
 
     def parts(self, doc: Any) -> Iterator[Part]:
-        choices = doc.get("choices") if isinstance(doc, dict) else None
-        if not isinstance(choices, list) or not all(isinstance(c, dict) and "text" in c for c in choices):
+        choices = choices_of(doc)
+        if not all("text" in choice for choice in choices):
             msg = "unknown shape: the answer has no list of choices with a text"
             raise ContentError(msg)
         for at, choice in enumerate(choices):
-            yield from self._choice(choice, at)
+            yield from self._choice(choice, at, slot_of(choice, at))
 
     def alone(self, doc: Any) -> Text | None:
         choice = only_choice(doc)
@@ -64,15 +64,15 @@ class OpenAILegacy(OpenAIChat):
         at = [slot_of(one, at) for at, one in enumerate(doc["choices"])].index(slot)
         return ("choices", at), choice
 
-    def _choice(self, choice: Doc, at: int) -> Iterator[Part]:
-        slot = slot_of(choice, at)
+    def _choice(self, choice: Doc, at: int, slot: int) -> Iterator[Part]:
         path: Path = ("choices", at)
         text = choice.get("text")
-        if text is None and (choice.get("delta") or choice.get("message")):
-            msg = f"unknown shape: choices[{at}] has no text"
-            raise ContentError(msg)
         if isinstance(text, str):
             yield Text(slot, (*path, "text"), text)
+        elif text:
+            yield Unknown((*path, "text"), "is no text")
+        else:
+            yield from elsewhere(choice, path, "text")
         logprobs = choice.get("logprobs")
         offsets = logprobs.get("text_offset") if isinstance(logprobs, dict) else None
         if isinstance(offsets, list) and offsets and all(type(value) is int for value in offsets):

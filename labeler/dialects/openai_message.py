@@ -5,9 +5,33 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from labeler.dialects.base import Doc, Path, Picture, Shift
+from labeler.dialects.base import Doc, Part, Path, Shift, Text, Unknown
+from labeler.dialects.openai_picture import bears, entered, listed, pictures
 
 _CITED = (("start_index", False), ("end_index", True))
+_SPOKEN = frozenset({"", "text", "output_text"})
+_PICTURES = frozenset({"image_url", "image", "input_image", "output_image"})
+_BESIDE = ("image_url", "image", "b64_json")
+"""Members that hold a picture in a part that may be a text; the first one does so in every part."""
+_SILENT = frozenset(
+    {
+        *("thinking", "redacted_thinking", "reasoning", "refusal", "reference"),
+        *(
+            "tool",
+            "tools",
+            "tool_use",
+            "tool_call",
+            "tool_result",
+            "tool_reference",
+            "function_call",
+            "interactive",
+        ),
+        *("input_audio", "output_audio", "audio", "audio_url", "video", "video_url"),
+        *("file", "file_url", "input_file", "document", "document_url"),
+    }
+)
+"""Types of parts that are no visible text; without a type, a member of that name tells it."""
+_QUIET = _SILENT | {"type", "id", "index", "annotations"}
 
 
 def only_choice(doc: Any) -> Doc | None:
@@ -18,32 +42,71 @@ def only_choice(doc: Any) -> Doc | None:
 
 
 def texts(content: Any, path: Path) -> list[tuple[Path, str]]:
-    """The visible texts of a message's content: a string, or a list of parts (Mistral, FastGPT)."""
+    """The visible texts of a message's content: a string, or parts of which some are text."""
     if isinstance(content, str):
         return [(path, content)]
-    found: list[tuple[Path, str]] = []
-    for at, part in enumerate(content if isinstance(content, list) else ()):
-        if not isinstance(part, dict) or part.get("type") != "text":
-            continue
-        text = part.get("text")
-        if isinstance(text, str):
-            found.append(((*path, at, "text"), text))
-        elif isinstance(text, dict) and isinstance(text.get("content"), str):
-            found.append(((*path, at, "text", "content"), text["content"]))
-    return found
+    found = [_text(part, where) for where, part in _parts(content, path) if _kind(part) in _SPOKEN]
+    return [one for one in found if one is not None]
 
 
-def pictures(message: Doc, path: Path, slot: int) -> Iterator[Picture]:
-    """Pictures beside the text (`images`, OpenRouter's way) or between its parts."""
-    for name in ("images", "content"):
-        held = message.get(name)
-        for at, part in enumerate(held if isinstance(held, list) else ()):
-            url = part.get("image_url") if isinstance(part, dict) else None
-            where: Path = (*path, name, at, "image_url")
-            if isinstance(url, dict):
-                url, where = url.get("url"), (*where, "url")
-            if isinstance(url, str) and url:
-                yield Picture(slot, where, url, "url")
+def contents(message: Doc, path: Path, slot: int, *, whole: bool = False) -> Iterator[Part]:
+    """The texts and pictures of a message, and what may be one; `whole` as of a `Text`."""
+    content = message.get("content")
+    if isinstance(content, str):
+        yield Text(slot, (*path, "content"), content, whole)
+    elif content:
+        for where, part in _parts(content, (*path, "content")):
+            yield from _content(part, where, slot, whole=whole)
+    if not content and message.get("text"):
+        yield Unknown((*path, "text"), "is not where a text is expected (content)")
+    if message.get("images"):  # OpenRouter
+        yield from listed(message["images"], (*path, "images"), slot)
+
+
+def _content(part: Any, path: Path, slot: int, *, whole: bool) -> Iterator[Part]:
+    kind = _kind(part)
+    text = _text(part, path) if kind in _SPOKEN else None
+    if text is not None:
+        yield Text(slot, *text, whole)
+    if isinstance(part, str):
+        return
+    if kind in _PICTURES:
+        yield from entered(part, path, slot)
+        return
+    found = list(pictures(part, path, slot, _BESIDE if kind in _SPOKEN else _BESIDE[:1]))
+    yield from found
+    if text is None and not found and kind not in _SILENT and _filled(part):
+        yield Unknown(path, "is neither a text nor known to hold none", picture=bears(part))
+
+
+def _parts(content: Any, path: Path) -> Iterator[tuple[Path, Any]]:
+    """The parts of a content: those of a list (Mistral, FastGPT), or the content itself."""
+    if isinstance(content, list):
+        for at, part in enumerate(content):
+            yield (*path, at), part
+    else:
+        yield path, content
+
+
+def _kind(part: Any) -> str:
+    """The type of a part, "" where it says none."""
+    return str(part.get("type") or "") if isinstance(part, dict) else ""
+
+
+def _text(part: Any, path: Path) -> tuple[Path, str] | None:
+    """The text of a part, and where it stands: the part itself, its `text`, or `text.content` (FastGPT)."""
+    for name in ("text", "content"):
+        if isinstance(part, str):
+            break
+        if not isinstance(part, dict):
+            return None
+        part, path = part.get(name), (*path, name)
+    return (path, part) if isinstance(part, str) else None
+
+
+def _filled(part: Any) -> bool:
+    """Whether a part holds anything that may be visible."""
+    return any(part[name] for name in part.keys() - _QUIET) if isinstance(part, dict) else bool(part)
 
 
 def called(call: Any) -> bool:
