@@ -109,6 +109,24 @@ def test_a_request_body_takes_no_label_away(more: dict[str, Any]) -> None:
     assert MEDICAL in text
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        [FEVER],
+        [{"type": "input_text", "text": FEVER}],
+        [{"type": "image_url", "image_url": {"url": "https://a.b"}}, {"text": FEVER}],
+        [{"type": "text", "text": {"content": FEVER}}],
+        [{"type": "x", "text": FEVER}],
+        {"type": "text", "text": FEVER},
+    ],
+    ids=repr,
+)
+def test_a_question_in_parts_is_read(content: Any) -> None:
+    """However a client writes its message, what it asks tells the scenario."""
+    body = json.dumps({"messages": [{"role": "user", "content": content}]}).encode()
+    assert MEDICAL in said(service().call(Scripted(*answer(chat())), body).body)
+
+
 # Routes that nobody claims.
 
 

@@ -147,9 +147,11 @@ def test_other_turns_are_not_looked_at(role: str) -> None:
 
 
 def test_a_list_of_parts_is_cut_too() -> None:
-    """Every part of type text, and no other."""
+    """Every part that is a text, and no other."""
     parts = [{"type": "text", "text": f"{P}A"}, {"type": "image_url"}, {"type": "text", "text": f"B{S}"}]
     assert said(turns(parts)) == [{"type": "text", "text": "A"}, parts[1], {"type": "text", "text": "B"}]
+    others = [f"{P}A", {"type": "reasoning", "text": f"{P}hm"}, {"type": "output_text", "text": f"B{S}"}]
+    assert said(turns(others)) == ["A", others[1], {"type": "output_text", "text": "B"}]
 
 
 def test_every_earlier_turn_is_cut() -> None:

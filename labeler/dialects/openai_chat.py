@@ -23,7 +23,7 @@ from labeler.dialects.base import (
     Unknown,
     openai_error,
 )
-from labeler.dialects.openai_message import called, citations, contents, offsets, only_choice, texts
+from labeler.dialects.openai_message import called, citations, contents, offsets, only_choice, question, texts
 from labeler.dialects.structured import structured
 from labeler.errors import ContentError
 from labeler.framing.json_text import inner
@@ -54,8 +54,7 @@ class OpenAIChat:
             role = message.get("role") if isinstance(message, dict) else None
             if role == "user":
                 content = message.get("content")
-                whole = isinstance(content, str)
-                messages.append(content if whole else "\n".join([text for _, text in texts(content, ())]))
+                messages.append(content if isinstance(content, str) else question(content))
             elif role == "assistant":
                 said = texts(message.get("content"), ("messages", at, "content"))
                 turns += said

@@ -49,6 +49,12 @@ def texts(content: Any, path: Path) -> list[tuple[Path, str]]:
     return [one for one in found if one is not None]
 
 
+def question(content: Any) -> str:
+    """The texts of a user's message that is no plain string, whatever the types of its parts."""
+    found = [_text(part, where) for where, part in _parts(content, ())]
+    return "\n".join([one[1] for one in found if one is not None])
+
+
 def contents(message: Doc, path: Path, slot: int, *, whole: bool = False) -> Iterator[Part]:
     """The texts and pictures of a message, and what may be one; `whole` as of a `Text`."""
     content = message.get("content")
