@@ -80,6 +80,14 @@ def test_every_choice_is_an_answer_of_its_own() -> None:
     assert [slot.number[-2:] for slot in passed.outcome.slots] == ["-0", "-1"]
 
 
+@pytest.mark.parametrize("index", [{"index": 0}, {"index": None}, {}])
+def test_choices_of_one_index_are_still_several(index: dict[str, Any]) -> None:
+    """Some servers number none of them, or all of them 0."""
+    passed = complete(*({**index, "text": text} for text in ("A", "B")))
+    assert [choice["text"] for choice in json.loads(passed.body)["choices"]] == [f"{P}A{S}", f"{P}B{S}"]
+    assert [slot.number[-2:] for slot in passed.outcome.slots] == ["-0", "-1"]
+
+
 def logprobs(*offsets: int) -> dict[str, Any]:
     """The logprobs of tokens at these places."""
     return {

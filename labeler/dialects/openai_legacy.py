@@ -6,7 +6,16 @@ from collections.abc import Iterator
 from typing import Any
 
 from labeler.dialects.base import Asked, Doc, Finish, Part, Path, Shift, Text, Unknown
-from labeler.dialects.openai_chat import FILTERED, OpenAIChat, choices_of, clone, elsewhere, finished, slot_of
+from labeler.dialects.openai_chat import (
+    FILTERED,
+    OpenAIChat,
+    choices_of,
+    clone,
+    elsewhere,
+    finished,
+    slot_of,
+    slots_of,
+)
 from labeler.dialects.openai_message import only_choice
 from labeler.dialects.structured import structured
 from labeler.errors import ContentError
@@ -33,8 +42,8 @@ class OpenAILegacy(OpenAIChat):
         if not all("text" in choice for choice in choices):
             msg = "unknown shape: the answer has no list of choices with a text"
             raise ContentError(msg)
-        for at, choice in enumerate(choices):
-            yield from self._choice(choice, at, slot_of(choice, at))
+        for at, slot in enumerate(slots_of(choices)):
+            yield from self._choice(choices[at], at, slot)
 
     def alone(self, doc: Any) -> Text | None:
         choice = only_choice(doc)
@@ -61,8 +70,7 @@ class OpenAILegacy(OpenAIChat):
 
     def instead(self, doc: Any, slot: int, words: str) -> tuple[Path, Doc]:
         choice = {"index": slot, "text": words, "logprobs": None, "finish_reason": FILTERED}
-        at = [slot_of(one, at) for at, one in enumerate(doc["choices"])].index(slot)
-        return ("choices", at), choice
+        return ("choices", slots_of(choices_of(doc)).index(slot)), choice
 
     def _choice(self, choice: Doc, at: int, slot: int) -> Iterator[Part]:
         path: Path = ("choices", at)
