@@ -53,5 +53,6 @@ def exchange_of(about: About, number: str, read: Request | None = None) -> Excha
         language=about.get("language", ""),
         fields=read.fields if read else {},
         due=tuple(about.get("due", ())),
+        batch=read.asked.batch if read and not messages else 0,
         tenants=(about["tenant"],) if about.get("tenant") else (),
     )

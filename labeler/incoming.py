@@ -66,5 +66,6 @@ class Incoming:
             unread=request.unread,
             number=self._labeler.number(),
             fields=request.fields,
+            batch=request.asked.batch,
             tenants=(wished.tenant,) if wished.tenant else self._labeler.tenants(self._headers),
         )

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.driver import JSON, LEGACY, Passed, send
+from tests.driver import JSON, LEGACY, SHIPPED, Passed, send
 from tests.wire import DONE, MARK, P, S, event, spoken
 
 FIM = [
@@ -170,6 +170,22 @@ def test_the_prompt_tells_the_scenario() -> None:
     """The prompt is the user's question."""
     passed = complete({"text": "多喝水"}, request={"prompt": "孩子发烧39度怎么办"})
     assert "不替代医生诊断" in json.loads(passed.body)["choices"][0]["text"]
+
+
+@pytest.mark.parametrize("at", [0, 2, 5])
+def test_every_prompt_of_a_batch_is_a_question(at: int) -> None:
+    """Each is answered, so each counts, however many follow it."""
+    prompts = ["写一首诗"] * 6
+    prompts[at] = "孩子发烧39度怎么办"
+    passed = complete({"text": "多喝水"}, request={"prompt": prompts})
+    assert "不替代医生诊断" in json.loads(passed.body)["choices"][0]["text"]
+    body = SHIPPED.body(
+        b'{"choices":[{"text":"Hi"}]}',
+        request=json.dumps({"prompt": prompts}).encode(),
+        dialect="openai-legacy",
+    )
+    assert body.outcome.verdict is not None
+    assert body.outcome.verdict.scenarios == ("general", "medical")
 
 
 def test_a_chat_answer_on_the_legacy_path_is_an_unknown_shape() -> None:

@@ -20,13 +20,15 @@ class Asked(NamedTuple):
 
     `messages` are the user's texts, oldest first. `mute` says why no text may be put into the
     answer (`structured output`, `prefill` …), "" where it may. `turns` are the texts of earlier
-    assistant turns and where they stand.
+    assistant turns and where they stand. `batch` is how many messages are asked at once, each for an
+    answer of its own; 0 where they are one conversation.
     """
 
     model: str = ""
     messages: tuple[str, ...] = ()
     mute: str = ""
     turns: tuple[tuple[Path, str], ...] = ()
+    batch: int = 0
 
 
 class Text(NamedTuple):

@@ -35,7 +35,8 @@ class OpenAILegacy(OpenAIChat):
         prompts = [prompt] if isinstance(prompt, str) else prompt if isinstance(prompt, list) else []
         messages = tuple(text for text in prompts if isinstance(text, str))
         model = doc.get("model")
-        return Asked(model if isinstance(model, str) else "", messages, _mute(doc, messages))
+        mute = _mute(doc, messages)
+        return Asked(model if isinstance(model, str) else "", messages, mute, batch=len(messages))
 
     def parts(self, doc: Any) -> Iterator[Part]:
         choices = choices_of(doc)

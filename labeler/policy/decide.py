@@ -100,5 +100,6 @@ def _detected(policies: PolicySet, exchange: Exchange) -> list[Because]:
 def facts_of(policies: PolicySet, exchange: Exchange, answer: Found | None) -> Facts:
     """What the conditions look at."""
     settings = policies.settings
-    messages = () if exchange.unread else exchange.messages[-settings.messages :]
+    count = exchange.batch or settings.messages
+    messages = () if exchange.unread else exchange.messages[-count:]
     return Facts(exchange, messages, policies._engine, policies._patterns, settings.decay, answer)
