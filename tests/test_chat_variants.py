@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.driver import checked, send
+from labeler.values import Edit
+from tests.driver import checked, house, send
 from tests.wire import (
     DONE,
     ROLE,
@@ -261,7 +263,6 @@ def test_an_event_without_text_lends_no_envelope(delta: dict[str, Any]) -> None:
         b'data: {"choices":\ndata: [{"delta":{"content":\ndata:   "Hi"}}]}\n\n',
         b'data:{"choices":[{"delta":{"content":"Hi"}}]}  \n\n',
         b'id: 1\nevent: x\nretry: 3\ndata: {"choices":[{"delta":{"content":"Hi"}}]}\n\n',
-        b'\xef\xbb\xbfdata: {"choices":[{"delta":{"content":"Hi"}}]}\n\n',
         b'data: {"choices":[{"x":"\\"content\\":\\"Hi\\"","delta":{"content":"Hi"}}]}\n\n',
     ],
 )
@@ -270,6 +271,24 @@ def test_only_the_labels_are_new(raw: bytes) -> None:
     byte stays (R2)."""
     passed = checked([raw, DONE], f"{P}Hi{S}")
     assert send(bytewise(raw + DONE)).body == passed.body
+
+
+BOM = b"\xef\xbb\xbf"
+
+
+@pytest.mark.parametrize("policy", ["", "structured: field"])
+def test_a_byte_order_mark_does_not_cost_the_words_behind_it(tmp_path: Path, policy: str) -> None:
+    """Clients lose the event that a BOM stands before: it goes where we put something into that event, as
+    an edit, and stays where we do not."""
+    labeler = house(tmp_path, policy)
+    request = {"response_format": {"type": "json_object"}} if policy else b"{}"
+    chunks = [BOM + texts("Hi")[0], *texts(" you"), DONE]
+    for cut in (chunks, [b"".join(chunks)], bytewise(b"".join(chunks))):
+        passed = send(cut, request, labeler=labeler)
+        assert passed.body.startswith(b"data: {")
+        assert passed.outcome.edits[0] == Edit(0, BOM, b"")
+    role = BOM + chunk({"role": "assistant", "content": ""})
+    assert send([role, *chunks[1:]], labeler=labeler).body.startswith(role)
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ from typing import Any
 import openai
 import pytest
 
-from labeler import Labeler
-from tests.asgi_tools import CHAT, FEVER, GENERAL, MARK, MEDICAL, SHOP, ask, service
+from labeler import Labeler, LabelMiddleware
+from tests.asgi_tools import CHAT, FEVER, GENERAL, MARK, MEDICAL, SHOP, ask, event, events, service
 from tests.chat_service import (
     BREAK,
     DISTURBED,
@@ -28,6 +28,7 @@ from tests.chat_service import (
     user,
     wrapped_service,
 )
+from tests.driver import Upstream
 from tests.servers import serve
 
 
@@ -82,6 +83,15 @@ def test_the_stream_helper(base: str) -> None:
         final = stream.get_final_completion()
     assert done == [f"{MARK}Hello\n\n{GENERAL}"]
     assert final.choices[0].message.content == done[0]
+
+
+def test_a_stream_that_begins_with_a_byte_order_mark(labeler: Labeler) -> None:
+    """The SDK loses an event behind a BOM; it gets the one that has the marker."""
+    stream = [b"\xef\xbb\xbf" + event("Hi"), *events(" you")]
+    with serve(LabelMiddleware(Upstream(stream), labeler)) as base, client(base) as sdk:
+        chunks = sdk.chat.completions.create(model="m", messages=user("你好"), stream=True)
+        text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks)
+    assert text == f"{MARK}Hi you\n\n{GENERAL}"
 
 
 def test_the_asynchronous_sdk(base: str) -> None:

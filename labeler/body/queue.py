@@ -10,12 +10,13 @@ from typing import Any
 from labeler.body.base import Body, Job
 from labeler.body.pictures import SHORTEST, Given, Run, Watch, spelled, within
 from labeler.body.places import Range, Source, moved
-from labeler.body.splice import Piece
+from labeler.body.splice import Change, Piece
 from labeler.dialects.base import Doc, Picture, Shift, Text
 from labeler.framing import sse
 from labeler.labels.pieces import Insertion
 from labeler.labels.slot import Slot
 
+_NO_BOM: Change = (0, sse.BOM, b"")
 HELD = 64
 """No more events are held back than this while an answer's first characters are undecided."""
 
@@ -30,6 +31,13 @@ class Record(Source):
 
     def where(self, at: int) -> int:
         return self.event.raw_offset(at)
+
+    def locate(self) -> None:
+        """Also take a byte order mark away from what gets words: clients lose an event behind one."""
+        super().locate()
+        piece = self.piece
+        if piece.raw.startswith(sse.BOM) and piece.changes and _NO_BOM not in piece.changes:
+            piece.changes.append(_NO_BOM)
 
 
 class Queue(Body):

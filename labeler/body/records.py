@@ -124,6 +124,7 @@ class Records(Queue):
                 before += self._finish(record, part.slot, parts, wholes)
         if self._sidecar and any(isinstance(part, Text | Finish) for part in parts):
             record.insert_member("aigc", self._sidecar)
+            self._touched.append(record)
             self._carrier, self._beside, self._sidecar = record.piece, True, b""
         self._give(before)
         self._held.append(record.piece)
