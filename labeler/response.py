@@ -187,7 +187,7 @@ def account(
         verdict=verdict,
         slots=body.slots() if body else (),
         pictures=body.pictures.outcomes if body else (),
-        edits=body.output.edits if body else (),
+        edits=body.output.edits if body and not setting.observe else (),
         notes=(*notes, *(body.notes if body else ())),
     )
 

@@ -202,6 +202,7 @@ class Outcome:
     `state` sums the slots and pictures up: `failed` before `degraded` before `applied` before `skipped`.
     `observed` is true where `mode: observe` only reported what would have been done.
     `notes` are facts that a reviewer wants: `scenario: request unread`, `history: signed`, `re-dump`.
+    `edits` are what was changed in the body: nothing, where it was only observed.
     """
 
     state: State

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from labeler import Outcome
+from labeler import Outcome, undo
 from tests.asgi_tools import (
     CHAT,
     DONE,
@@ -247,13 +247,18 @@ def test_observe_changes_nothing(tmp_path: Path, name: str) -> None:
 
 
 def test_observe_reports_as_enforce_does(tmp_path: Path) -> None:
-    """The outcome of an observed answer is that of a labelled one, but for its number."""
+    """The outcome of an observed answer is that of a labelled one, but for its number and its edits: there
+    is nothing to undo."""
     outcomes = []
     for name, mode in (("a", "observe"), ("b", "enforce")):
         (tmp_path / name).mkdir()
         one = service(tmp_path / name, f"mode: {mode}")
         one.call(Scripted(*answer(chat())), ask(FEVER))
-        outcomes.append((one.outcome.state, one.outcome.verdict, one.outcome.edits, one.outcome.reason))
+        said = [slot.said for slot in one.outcome.slots]
+        outcomes.append((one.outcome.state, one.outcome.verdict, said, one.outcome.reason))
+        labelled = one.labeler.body(chat())
+        assert undo(labelled.content, labelled.outcome.edits) == chat()
+        assert bool(labelled.outcome.edits) == (mode == "enforce")
     assert outcomes[0] == outcomes[1]
     assert outcomes[0][0] == "applied"
 
