@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from itertools import pairwise
 from pathlib import Path
@@ -202,6 +203,22 @@ def test_a_data_url_is_found_wherever_it_stands(one: Service, before: list[str],
     assert found is not None
     assert is_labelled(unb64(found.group()))
     assert len(one.outcome.pictures) == 1
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_a_text_said_once_more_has_its_pictures_labelled(one: Service, alone: bool) -> None:
+    """Some servers end a stream with the whole message: a picture in it is labelled there too."""
+    text = f"See ![cat]({URL}), there."
+    whole = {"message": {"role": "assistant", "content": text}, "finish_reason": "stop", "index": 0}
+    last = b"data: " + json.dumps({"choices": [whole]}).encode() + b"\n\n"
+    pieces = [] if alone else [event(text[:90]), event(text[90:])]
+    got = ask_for(one, *pieces, last, DONE, END, path=CHAT)
+    (choice,) = documents(got.body)[-1]["choices"]
+    said_ = choice["message"]["content"]
+    assert said_.startswith(f"{MARK}See ![cat](data:image/png;base64,")
+    assert is_labelled(unb64(said_.split("base64,")[1].partition(")")[0]))
+    assert len(one.outcome.pictures) == (1 if alone else 2)
+    assert undo(got.body, one.outcome.edits) == b"".join([*pieces, last, DONE])
 
 
 def test_a_structured_stream_has_its_pictures_labelled(one: Service) -> None:

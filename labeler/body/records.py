@@ -112,6 +112,8 @@ class Records(Queue):
                 if isinstance(part, Text) and part.text and self.pictures.wanted:
                     self._look(None, record, part)
             elif isinstance(part, Shift) or (isinstance(part, Text) and part.whole):
+                if isinstance(part, Text) and self.pictures.wanted:
+                    self._look(None, record, part)
                 self._late.append((record, part, self._slot(part.slot).state == CLOSED))
             elif isinstance(part, Text):
                 self._text(record, part)
