@@ -11,7 +11,7 @@ from typing import Any
 
 from labeler.labels.record import read
 from labeler.media import container, xmp
-from labeler.media.base import Container
+from labeler.media.base import Container, Found, Unreadable
 from labeler.media.once import remembering
 
 
@@ -20,7 +20,8 @@ class RecordFound:
     """An AIGC record in a file: its carrier, its fields, and what is wrong with them.
 
     `fields` stand under the names of GB 45438-2025, Annex E, and are empty where `text` cannot be
-    read. Each of the `problems` makes the record invalid; `notes` do not.
+    read; so is `text` where its carrier cannot. Each of the `problems` makes the record invalid;
+    `notes` do not.
     """
 
     carrier: str
@@ -72,7 +73,7 @@ def inspect(data: bytes) -> Inspection:
 def _inspected(data: bytes) -> Inspection:
     file = container(data)
     head = file.head(data)
-    records = tuple(_record(carrier, text) for carrier, text in file.found(data))
+    records = tuple(map(_record, file.found(data)))
     packet = file.packet(data)
     return Inspection(
         format=file.name,
@@ -81,15 +82,17 @@ def _inspected(data: bytes) -> Inspection:
         frames=head.frames,
         records=records,
         problems=tuple(_problems(file, len(records))),
-        visible=_first(packet, xmp.VISIBLE),
+        visible=xmp.first(packet, xmp.VISIBLE),
         signed=file.signed(data),
-        source_type=_first(packet, xmp.SOURCE_TYPE),
+        source_type=xmp.first(packet, xmp.SOURCE_TYPE),
     )
 
 
-def _record(carrier: str, text: str) -> RecordFound:
-    fields, problems, notes = read(text)
-    return RecordFound(carrier, fields, problems, notes, text)
+def _record(found: Found) -> RecordFound:
+    if isinstance(found, Unreadable):
+        return RecordFound(found.carrier, {}, (found.text,), (), "")
+    fields, problems, notes = read(found.text)
+    return RecordFound(found.carrier, fields, problems, notes, found.text)
 
 
 def _problems(file: Container, records: int) -> list[str]:
@@ -99,7 +102,3 @@ def _problems(file: Container, records: int) -> list[str]:
         return [f"the file carries {records} AIGC records; one file has exactly one (GB 45438-2025, 6.1 c)"]
     room = "" if file.carries else f"; {file.name} has no place for one"
     return [f"the file carries no AIGC record (GB 45438-2025, 6.1 a){room}"]
-
-
-def _first(packet: bytes, name: xmp.Name) -> str:
-    return next((text for _, text in xmp.values(packet, name)), "")

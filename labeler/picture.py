@@ -18,7 +18,7 @@ from labeler.labels.record import Record, first_record, read
 from labeler.labels.security import Empty, Seal, Statement, digest
 from labeler.links import Links
 from labeler.media import container, xmp
-from labeler.media.base import Container, Found, Head
+from labeler.media.base import Container, Found, Head, Unreadable
 from labeler.media.once import remembering
 from labeler.number import number_of_content
 from labeler.pixels import Drawn, draw
@@ -100,7 +100,7 @@ class Drawing:
         picture = _read(data, self.studio.pixels)
         if picture.signed and self.rule.signed == "leave":
             reason = "signed by the upstream (C2PA), left as it is"
-            return data, PictureOutcome(number, "skipped", reason, picture.box.name, notes=picture.notes)
+            return data, PictureOutcome(number, "skipped", reason, picture.box.name)
         number = number_of_content(self.studio.producer, data) if self.derived else number or self.number
         drawn, visible = self._drawn(picture)
         text, record = self._record(picture, drawn.data, number)
@@ -109,11 +109,11 @@ class Drawing:
             properties[xmp.VISIBLE] = self.rule.look.words.replace("\n", " ")
         doubled = len(picture.records) > 1 and record.startswith("kept")
         if record == "applied" or (text and (properties or doubled)):
-            properties[xmp.AIGC] = text
+            properties[xmp.AIGC] = xmp.writable(text)
         if properties and self.rule.source_type:
             properties[xmp.SOURCE_TYPE] = self.rule.source_type
-        out = _written(picture, drawn.data, properties) if properties else drawn.data
-        notes = (*picture.notes, *drawn.notes)
+        out, told = _written(picture, drawn.data, properties) if properties else (drawn.data, ())
+        notes = (*drawn.notes, *told)
         if picture.signed and out is not data:
             notes += ("c2pa: the upstream's manifest is not valid any more",)
         state: State = "skipped" if out is data else "applied"
@@ -181,9 +181,7 @@ class Drawing:
         """Why no record can be written; ContentError where there has to be one."""
         reason = "no provider" if not self.studio.producer else "" if box.carries else "no carrier"
         if reason and (self.rule.record == "required" or self.only == "record"):
-            what = (
-                "no provider is configured" if reason == "no provider" else f"{box.name} has no place for it"
-            )
+            what = f"{box.name} has no place for it" if self.studio.producer else "no provider is configured"
             msg = f"the AIGC record cannot be written: {what}"
             raise ContentError(msg)
         return f"skipped: {reason}" if reason else ""
@@ -242,7 +240,6 @@ class _Picture(NamedTuple):
     records: list[Found]
     visible: str
     signed: bool
-    notes: tuple[str, ...]
 
 
 def _read(data: bytes, limit: int) -> _Picture:
@@ -254,21 +251,25 @@ def _read(data: bytes, limit: int) -> _Picture:
         msg = f"the picture has {head.width} x {head.height} pixels{frames}; the limit is {limit} (pictures.pixels)"
         raise ContentError(msg)
     packet = box.packet(data)
-    notes: tuple[str, ...] = ()
-    try:
-        seen = xmp.values(packet, xmp.VISIBLE) if packet else []
-    except ContentError as error:
-        packet, seen, notes = b"", [], (f"xmp: the picture's own packet is replaced: {error}",)
-    visible = seen[0][1] if seen else ""
-    return _Picture(data, box, head, packet, box.found(data), visible, box.signed(data), notes)
+    visible = xmp.first(packet, xmp.VISIBLE)
+    return _Picture(data, box, head, packet, box.found(data), visible, box.signed(data))
 
 
-def _written(picture: _Picture, drawn: bytes, properties: dict[xmp.Name, str | None]) -> bytes:
-    """The file with these properties in its XMP packet, read back and compared."""
+def _written(
+    picture: _Picture, drawn: bytes, properties: dict[xmp.Name, str | None]
+) -> tuple[bytes, tuple[str, ...]]:
+    """The file with these properties in its XMP packet, read back and compared, and what was lost."""
     box = picture.box
     if not box.carries:
-        return drawn
-    out = box.write(drawn, xmp.merged(picture.packet, properties))
+        return drawn, ()
+    packet, unsound = xmp.renewed(picture.packet, properties)
+    out = box.write(drawn, packet)
+    notes = [f"xmp: the picture's own packet is replaced: {unsound}"] if unsound else []
+    if lost := box.lost(picture.data):
+        notes.append(f"xmp: a file has one packet; others that were in it are lost: {lost}")
+    if xmp.AIGC not in properties:
+        unread = (one for one in picture.records if isinstance(one, Unreadable))
+        notes += (f"record: lost from {one.carrier}: {one.text}" for one in unread)
     packet = box.packet(out)
     for name, text in properties.items():
         if [value for _, value in xmp.values(packet, name)] != [text]:
@@ -281,15 +282,16 @@ def _written(picture: _Picture, drawn: bytes, properties: dict[xmp.Name, str | N
     if not _same(box.essence(drawn), box.essence(out)):
         msg = "the picture's data changed while its metadata were written"
         raise ContentError(msg)
-    return out
+    return out, tuple(notes)
 
 
 def _kept(records: list[Found]) -> tuple[str, Record | None]:
     """Of the records in a file the first valid one and what it says; else the first one's text alone."""
-    for one in records:
-        if record := read(one.text).record:
-            return one.text, record
-    return records[0].text if records else "", None
+    texts = [one.text for one in records if not isinstance(one, Unreadable)]
+    for text in texts:
+        if record := read(text).record:
+            return text, record
+    return texts[0] if texts else "", None
 
 
 def _same(one: Iterator[memoryview], other: Iterator[memoryview]) -> bool:

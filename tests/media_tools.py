@@ -18,6 +18,11 @@ WRAPPED = f'{{"AIGC":{FIELDS}}}'
 PACKET = merged(b"", {AIGC: FIELDS})
 OTHER = merged(b"", {AIGC: FIELDS.replace("a-1", "b-2")})
 
+TORN = b"<AIGC"
+"""A packet that nobody can read and that mentions a record."""
+FAULT = "the XMP packet is no sound XML: unclosed token: line 1, column 0"
+"""What is said of it."""
+
 
 def exif(comment: bytes = b"", description: bytes = b"", orientation: int = 6, order: str = "<") -> bytes:
     """A TIFF structure with an orientation and, where given, a UserComment and an ImageDescription."""

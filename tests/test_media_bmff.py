@@ -26,7 +26,7 @@ from tests.bmff_files import (
     shown,
     xmp,
 )
-from tests.media_tools import FIELDS, OTHER, PACKET, WRAPPED, essence, exif
+from tests.media_tools import FAULT, FIELDS, OTHER, PACKET, TORN, WRAPPED, essence, exif
 
 AVIF, HEIF = CONTAINERS["avif"], CONTAINERS["heif"]
 RECORD = exif(b"ASCII\0\0\0" + WRAPPED.encode(), b"a cat\0")
@@ -108,6 +108,8 @@ def test_head_of_a_sequence() -> None:
 CARRIERS = {
     "XMP": ([xmp(PACKET)], b"", [("XMP element", FIELDS)]),
     "XMP of another picture": ([xmp(PACKET, 7)], b"", [("XMP element", FIELDS)]),
+    "XMP broken": ([xmp(TORN)], b"", [("XMP", FAULT)]),
+    "XMP of another picture, broken": ([xmp(TORN, 7)], b"", [("XMP", FAULT)]),
     "XMP in idat": ([xmp(PACKET, where="idat")], b"", [("XMP element", FIELDS)]),
     "XMP in pieces": ([xmp(PACKET, pieces=5)], b"", [("XMP element", FIELDS)]),
     "XMP in a uuid box": ([], box(b"uuid", XMP_UUID, PACKET), [("XMP element", FIELDS)]),

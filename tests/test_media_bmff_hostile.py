@@ -106,7 +106,6 @@ BROKEN = [
     ),
     (sequence().replace(b"stss", b"stz2"), "track with a stz2 box"),
     (sequence().replace(b"stss", b"saio"), "track with a saio box"),
-    (file(picture(), xmp(b"<AIGC")), "XMP packet is no sound XML"),
     (
         file(picture(), Item(9, b"mime", PACKET, b"\0application/rdf+xml\0deflate\0")),
         r"compressed \(deflate\)",

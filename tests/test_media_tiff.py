@@ -13,7 +13,7 @@ from PIL import Image, TiffImagePlugin
 from labeler.errors import ContentError
 from labeler.media.tiff import TIFF
 from labeler.media.xmp import AIGC, VISIBLE, merged, values
-from tests.media_tools import FIELDS, OTHER, PACKET, WRAPPED, essence, hostile, use
+from tests.media_tools import FAULT, FIELDS, OTHER, PACKET, TORN, WRAPPED, essence, hostile, use
 from tests.tiff_files import Kind, Value, pixels, written
 
 KINDS = {
@@ -114,6 +114,14 @@ def test_found_on_every_page() -> None:
     assert [record.text for record in TIFF.found(data)] == [FIELDS, FIELDS.replace("a-1", "b-2")]
     assert TIFF.packet(data) == PACKET
     assert TIFF.packet(pages(b"", PACKET)) == b""
+
+
+def test_a_broken_packet_is_found_and_goes() -> None:
+    """On whatever page: nobody can read it, and it mentions a record."""
+    data = pages(TORN, TORN + b"x")
+    assert TIFF.found(data) == [("XMP", FAULT)] * 2
+    assert TIFF.found(TIFF.write(data, PACKET)) == [("XMP element", FIELDS)]
+    assert shown(TIFF.write(data, PACKET)) == shown(data)
 
 
 def test_nothing_found() -> None:

@@ -11,7 +11,7 @@ from PIL import Image
 from labeler.errors import ContentError
 from labeler.media.webp import WEBP
 from labeler.media.xmp import AIGC, VISIBLE, merged, values
-from tests.media_tools import FIELDS, OTHER, PACKET, WRAPPED, essence, exif, hostile, use
+from tests.media_tools import FAULT, FIELDS, OTHER, PACKET, TORN, WRAPPED, essence, exif, hostile, use
 from tests.pixel_pictures import scene, seen
 
 EXIF = exif(b"ASCII\0\0\0" + WRAPPED.encode(), b"a cat\0")
@@ -86,6 +86,7 @@ FILES = {
 }
 CARRIERS = {
     "XMP": (chunk(b"XMP ", PACKET), XMP_FLAG, "XMP element", FIELDS),
+    "XMP broken": (chunk(b"XMP ", TORN), XMP_FLAG, "XMP", FAULT),
     "XMP without its flag": (chunk(b"XMP ", PACKET), 0, "XMP element", FIELDS),
     "EXIF": (chunk(b"EXIF", EXIF), EXIF_FLAG, "EXIF UserComment", WRAPPED),
     "EXIF with JPEG's prefix": (

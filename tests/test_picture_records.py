@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from labeler import ContentError
+from labeler import ContentError, Labeler
 from labeler.inspection import inspect
 from labeler.labels.record import first_record
 from labeler.labels.security import Seal, Statement, digest, seal
@@ -136,6 +137,45 @@ def test_a_record_in_another_carrier_counts(one: Service) -> None:
     assert kept.content == theirs
     assert kept.outcome.state == "skipped"
     assert kept.outcome.reason == kept.outcome.pictures[0].record == f"kept: {FOREIGN}"
+
+
+@pytest.mark.parametrize("text", ["abc\x08", '{"AIGC":"\x01"}', INVALID.replace("theirs", "\x00\x1f")])
+def test_an_invalid_record_blocks_no_visible_label(tmp_path: Path, text: str) -> None:
+    """A record that XML cannot hold stays what it is, invalid, with escapes for these characters."""
+    data = png_with(text_chunk(b"AIGC", text))
+    (before,) = inspect(data).records
+    assert before.problems
+    without = pictured(tmp_path, provider=False).labeler.label_image(data)
+    alone = pictured(tmp_path).labeler.label_image(data, only="visible")
+    for labelled in (without, alone):
+        (after,) = inspect(labelled.content).records
+        assert inspect(labelled.content).visible == WORDS
+        assert after.problems
+        assert after.text == before.text.encode("unicode_escape").decode()
+    assert is_labelled(pictured(tmp_path).labeler.label_image(data).content)
+
+
+def test_a_valid_record_that_xml_cannot_hold_is_kept(one: Service) -> None:
+    """JSON has escapes for what XML forbids."""
+    theirs = foreign_record().replace(FOREIGN, "House \uffff")
+    data = png_with(text_chunk(b"AIGC", theirs))
+    labelled = one.labeler.label_image(data)
+    assert labelled.outcome.pictures[0].record == "kept: House \uffff"
+    (before,), (after,) = inspect(data).records, inspect(labelled.content).records
+    assert (after.fields, after.problems) == (before.fields, ())
+
+
+def test_an_unreadable_record_is_lost_with_a_note(one: Service) -> None:
+    """Compressed and cut off: nobody can read it. Our own takes its place; without one the outcome tells."""
+    data = png_with(chunk(b"zTXt", b"AIGC\0\0" + zlib.compress(foreign_record().encode())[:-4]))
+    (found,) = inspect(data).records
+    assert (found.fields, found.problems) == ({}, ("the compressed text is cut off",))
+    assert is_labelled(one.labeler.label_image(data).content)
+    alone = one.labeler.label_image(data, only="visible")
+    assert (inspect(alone.content).visible, records(alone.content)) == (WORDS, [])
+    assert alone.outcome.pictures[0].notes == (
+        "record: lost from PNG zTXt AIGC: the compressed text is cut off",
+    )
 
 
 # Where none can be written.
@@ -271,6 +311,65 @@ def test_other_metadata_stay(one: Service) -> None:
     labelled = one.labeler.label_image(box.write(data, broken))
     assert is_labelled(labelled.content)
     assert any("the picture's own packet is replaced" in note for note in labelled.outcome.pictures[0].notes)
+
+
+@pytest.mark.parametrize("kind", CARRYING)
+def test_a_broken_packet_blocks_no_label(tmp_path: Path, kind: str) -> None:
+    """It makes place for a sound one, with a provider and without, and the outcome says so; the record that it
+    may have held counts as an invalid one."""
+    data = container(file(kind)).write(file(kind), b"<x:xmpmeta>AIGC<broken")
+    (found,) = inspect(data).records
+    assert (found.carrier, found.fields, found.text) == ("XMP", {}, "")
+    assert "no sound XML" in found.problems[0]
+    (tmp_path / "no").mkdir()
+    with_one, without = pictured(tmp_path).labeler, pictured(tmp_path / "no", provider=False).labeler
+    cases: list[tuple[Labeler, Only, str, int]] = [
+        (with_one, "", WORDS, 1),
+        (with_one, "record", "", 1),
+        (without, "", WORDS, 0),
+    ]
+    for labeler, only, visible, count in cases:
+        labelled = labeler.label_image(data, only=only)
+        notes = labelled.outcome.pictures[0].notes
+        assert any("the picture's own packet is replaced" in note for note in notes)
+        assert inspect(labelled.content).visible == visible
+        assert [one.problems for one in inspect(labelled.content).records] == [()] * count
+        assert labeler.label_image(labelled.content, only=only).content == labelled.content
+
+
+@pytest.mark.parametrize(
+    "packet",
+    [
+        b'<?xpacket begin="" id="W5M0MpCehiHzreSzNTczkc9d"?><?xpacket end="w"?>',
+        b"hello",
+        b"<x:xmpmeta><broken",
+        b'<x:xmpmeta xmlns:x="adobe:ns:meta/"/>',
+        b"\xff\xfe<",
+    ],
+)
+def test_a_packet_without_rdf_is_replaced(one: Service, packet: bytes) -> None:
+    """An empty packet, one that is no XML, one that is no RDF: none is a reason to fail."""
+    data = container(file("jpeg")).write(file("jpeg"), packet)
+    assert (inspect(data).records, inspect(data).visible) == ((), "")
+    labelled = one.labeler.label_image(data)
+    assert is_labelled(labelled.content)
+    (note,) = labelled.outcome.pictures[0].notes
+    assert "the picture's own packet is replaced" in note
+
+
+def test_a_second_packet_is_lost_with_a_note(one: Service) -> None:
+    """Readers take the first or the last, so that one file has one; what only repeats the first is no loss."""
+    packets = [xmp.merged(b"", {xmp.SOURCE_TYPE: value}) for value in ("first", "second")]
+    second = b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0"
+    data = png_with(*(chunk(second[0], second[1] + packet) for packet in packets))
+    labelled = one.labeler.label_image(data)
+    assert inspect(labelled.content).source_type == "first"
+    assert b"second" not in labelled.content
+    assert labelled.outcome.pictures[0].notes == (
+        "xmp: a file has one packet; others that were in it are lost: 1",
+    )
+    twice = one.labeler.label_image(png_with(*[chunk(second[0], second[1] + packets[0])] * 2))
+    assert twice.outcome.pictures[0].notes == ()
 
 
 def test_signed_files(tmp_path: Path) -> None:

@@ -28,6 +28,12 @@ class Found(NamedTuple):
     text: str
 
 
+class Unreadable(Found):
+    """A record whose carrier cannot be read; the text says why."""
+
+    __slots__ = ()
+
+
 class Container(Protocol):
     """One file format."""
 
@@ -48,6 +54,10 @@ class Container(Protocol):
 
     def packet(self, data: bytes) -> bytes:
         """The XMP packet (RDF/XML in UTF-8), b"" where there is none."""
+        ...
+
+    def lost(self, data: bytes) -> int:
+        """How many other XMP packets `write` does not keep: most formats have one."""
         ...
 
     def write(self, data: bytes, packet: bytes) -> bytes:

@@ -13,6 +13,7 @@ from labeler.media.base import Container, Found, Head
 from labeler.media.bmff_boxes import NAME
 from labeler.media.bmff_file import C2PA, File, records
 from labeler.media.bmff_write import written
+from labeler.media.carrier import others
 from labeler.media.spans import distinct, joined
 
 
@@ -45,6 +46,11 @@ class _Bmff:
         """The primary picture's packet, without padding."""
         run = File(data).packet()
         return joined(data, *distinct([run], len(data), NAME)).strip(b" \0") if run else b""
+
+    def lost(self, data: bytes) -> int:
+        """Those of further meta boxes, which refer to the new packet, too."""
+        file = File(data)
+        return others(joined(data, run) for run in map(file.main, file.metas) if run)
 
     def write(self, data: bytes, packet: bytes) -> bytes:
         """The packet takes the old one's place, or becomes an item whose bytes stand at the end."""

@@ -180,8 +180,8 @@ def _freed(file: File) -> dict[Run, bytes]:
     """What packets and EXIF items with an AIGC record are without it."""
     contents = {run: without_records(file.data, run) for run in file.exifs() if records(file.data, run)}
     for run in file.packets():
-        if xmp.values(packet := joined(file.data, run), xmp.AIGC):
-            contents[run] = xmp.merged(packet, {xmp.AIGC: None})
+        if xmp.found(packet := joined(file.data, run)):
+            contents[run] = xmp.without_aigc(packet)
     return contents
 
 

@@ -43,6 +43,11 @@ class Bmp:
         _check(data)
         return b""
 
+    def lost(self, data: bytes) -> int:
+        """0: there is no carrier."""
+        _check(data)
+        return 0
+
     def write(self, data: bytes, packet: bytes) -> NoReturn:
         """ContentError: there is no carrier."""
         msg = "BMP has no place for metadata: convert the picture, for instance to PNG"

@@ -34,6 +34,16 @@ def packet(carriers: Iterable[Carrier]) -> bytes:
     return next((carrier.packet for carrier in carriers if carrier.packet), b"")
 
 
+def lost(carriers: Iterable[Carrier]) -> int:
+    """How many XMP packets there are that do not say the same as the first."""
+    return others(carrier.packet for carrier in carriers)
+
+
+def others(packets: Iterable[bytes]) -> int:
+    """How many different packets there are but one; the padding does not count."""
+    return max(len({packet.strip(b" \0") for packet in packets} - {b""}) - 1, 0)
+
+
 def replaced(data: bytes, carriers: Iterable[Carrier], new: bytes, place: int) -> bytes:
     """The file with the coded packet `new` at `place`, and of each carrier only what stays."""
     edits: list[Edit] = [(carrier.start, carrier.end, carrier.stays) for carrier in carriers]

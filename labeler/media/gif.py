@@ -61,6 +61,10 @@ class Gif:
         """The first application extension with XMP."""
         return carrier.packet(_carriers(data, _blocks(data)))
 
+    def lost(self, data: bytes) -> int:
+        """Those in further application extensions."""
+        return carrier.lost(_carriers(data, _blocks(data)))
+
     def write(self, data: bytes, packet: bytes) -> bytes:
         """The packet stands before the first picture; GIF87a, which knows no extensions, becomes GIF89a."""
         blocks = list(_blocks(data))

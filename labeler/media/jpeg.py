@@ -73,6 +73,10 @@ class Jpeg:
         """The first APP1 segment with XMP; its extension stays where it is."""
         return carrier.packet(_carriers(data))
 
+    def lost(self, data: bytes) -> int:
+        """Those in further APP1 segments, without extensions, which stay."""
+        return carrier.lost(_carriers(data))
+
     def write(self, data: bytes, packet: bytes) -> bytes:
         """The packet goes into one APP1 segment: ContentError where it is longer than 65,502 bytes."""
         segments = _segments(data)

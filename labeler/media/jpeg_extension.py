@@ -39,12 +39,12 @@ class Extension(NamedTuple):
 
     def found(self) -> list[Found]:
         """Its AIGC records."""
-        return [Found(f"extended {carrier}", text) for carrier, text in xmp.found(self.packet)]
+        return [one._replace(carrier=f"extended {one.carrier}") for one in xmp.found(self.packet)]
 
     def without_aigc(self, first: bytes) -> tuple[list[tuple[int, bytes]], bytes]:
-        """Without the records and as long as before: ([(place in the file, new bytes)], the first
-        packet with the new digest)."""
-        packet = xmp.merged(self.packet, {xmp.AIGC: None}).ljust(len(self.packet))
+        """Without the records, blank where these cannot be read, and as long as before: ([(place in the
+        file, new bytes)], the first packet with the new digest)."""
+        packet = xmp.without_aigc(self.packet).ljust(len(self.packet))
         if len(packet) > len(self.packet):
             msg = (
                 "the JPEG has an AIGC record in its extended XMP, which is not in UTF-8 and cannot be changed"

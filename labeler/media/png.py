@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from labeler.errors import ContentError
 from labeler.media import carrier, exif, plain
-from labeler.media.base import Container, Found, Head
+from labeler.media.base import Container, Found, Head, Unreadable
 from labeler.media.carrier import Carrier
 from labeler.media.once import once
 
@@ -66,18 +66,21 @@ class Png:
 
     def found(self, data: bytes) -> list[Found]:
         """Records in XMP, in eXIf, in texts whose keyword has `AIGC`, and in texts that are one."""
-        return carrier.found(_carriers(data, _chunks(data)))
+        return carrier.found(_carriers(data))
 
     def packet(self, data: bytes) -> bytes:
         """The text of the first chunk with XMP's keyword, or an XMP profile of ImageMagick."""
-        return carrier.packet(_carriers(data, _chunks(data)))
+        return carrier.packet(_carriers(data))
+
+    def lost(self, data: bytes) -> int:
+        """Those in further chunks with XMP."""
+        return carrier.lost(_carriers(data))
 
     def write(self, data: bytes, packet: bytes) -> bytes:
         """The packet takes the old one's place, or stands before the first picture's chunks: behind them
         some readers do not look."""
-        chunks = _chunks(data)
-        carriers = list(_carriers(data, chunks))
-        first = next(chunk.start for chunk in chunks if chunk.kind in (b"IDAT", b"fcTL"))
+        carriers = _carriers(data)
+        first = next(chunk.start for chunk in _chunks(data) if chunk.kind in (b"IDAT", b"fcTL"))
         place = min([first, *(old.start for old in carriers if old.packet)])
         return carrier.replaced(data, carriers, _xmp(packet), place)
 
@@ -152,39 +155,42 @@ class _Inflater:
     def __init__(self) -> None:
         self.left = _MOST
 
-    def __call__(self, data: bytes) -> bytes:
+    def told(self, data: bytes) -> tuple[bytes, str]:
+        """A text as far as it goes, and why no further; a broken one stays compressed."""
         stream = zlib.decompressobj()
         try:
             text = stream.decompress(data, self.left + 1)
         except zlib.error as error:
-            msg = f"a compressed text of the PNG is broken: {error}"
-            raise ContentError(msg) from None
+            return data, f"the compressed text is broken: {error}"
         if len(text) > self.left:
             msg = f"the compressed texts of the PNG inflate to more than {_MOST >> 20} MiB"
             raise ContentError(msg)
-        if not stream.eof:
-            msg = "a compressed text of the PNG is cut off"
-            raise ContentError(msg)
         self.left -= len(text)
-        return text
+        return text, "" if stream.eof else "the compressed text is cut off"
 
 
-def _carriers(data: bytes, chunks: list[_Chunk]) -> Iterator[Carrier]:
+@once
+def _carriers(data: bytes) -> tuple[Carrier, ...]:
     """What holds XMP or AIGC records, in the order of the file."""
-    inflated = _Inflater()
-    for chunk in chunks:
+    return tuple(_carrying(data))
+
+
+def _carrying(data: bytes) -> Iterator[Carrier]:
+    inflater = _Inflater()
+    for chunk in _chunks(data):
         body = data[chunk.body : chunk.end] if chunk.kind == b"eXIf" or chunk.kind in _TEXTS else b""
         if chunk.kind == b"eXIf":
             tiff = body.removeprefix(_RAW_EXIF)
             if records := exif.aigc(tiff):
                 stays = _packed(b"eXIf", body[: len(body) - len(tiff)] + exif.without_aigc(tiff))
                 yield Carrier(chunk.start, chunk.next, records=tuple(records), stays=stays)
-        elif body and (text := _text(chunk.kind, body, inflated)):
-            yield from _in_text(chunk, *text)
+        elif body:
+            yield from _in_text(chunk, *_text(chunk.kind, body, inflater))
 
 
-def _text(kind: bytes, body: bytes, inflated: _Inflater) -> tuple[bytes, bytes] | None:
-    """Keyword and text of a text chunk; None for compressed ones under a keyword that says nothing."""
+def _text(kind: bytes, body: bytes, inflater: _Inflater) -> tuple[bytes, bytes, str]:
+    """Keyword and text of a text chunk, and what is wrong with it; b"" for compressed ones under a keyword
+    that says nothing."""
     keyword, _, text = body.partition(b"\0")
     compressed = kind == b"zTXt"
     if compressed:
@@ -193,22 +199,28 @@ def _text(kind: bytes, body: bytes, inflated: _Inflater) -> tuple[bytes, bytes] 
         compressed = text[:1] == b"\1"
         text = text[2:].partition(b"\0")[2].partition(b"\0")[2]
     if not compressed:
-        return keyword, text
-    telling = keyword == _XMP or b"AIGC" in keyword.upper() or keyword.startswith(_RAW)
-    return (keyword, inflated(text)) if telling else None
+        return keyword, text, ""
+    if keyword == _XMP or _says_aigc(keyword) or keyword.startswith(_RAW):
+        return keyword, *inflater.told(text)
+    return keyword, b"", ""
 
 
-def _in_text(chunk: _Chunk, keyword: bytes, text: bytes) -> Iterator[Carrier]:
+def _says_aigc(keyword: bytes) -> bool:
+    return b"AIGC" in keyword.upper()
+
+
+def _in_text(chunk: _Chunk, keyword: bytes, text: bytes, fault: str) -> Iterator[Carrier]:
     if keyword == _XMP:
         yield Carrier(chunk.start, chunk.next, text)
     elif keyword.startswith(_RAW):
         yield from _in_profile(chunk, keyword, text)
     else:
-        words = _decoded(text)
-        record = plain.keyed(words) if b"AIGC" in keyword.upper() else plain.record(words)
-        if record or b"AIGC" in keyword.upper():
+        words, told = _decoded(text), _says_aigc(keyword)
+        record = plain.keyed(words) if told else plain.record(words)
+        if record or told:
             name = f"PNG {chunk.kind.decode()} {keyword.decode('latin-1')}"
-            yield Carrier(chunk.start, chunk.next, records=(Found(name, record),))
+            found = Unreadable(name, fault) if fault else Found(name, record)
+            yield Carrier(chunk.start, chunk.next, records=(found,))
 
 
 def _decoded(text: bytes) -> str:

@@ -51,9 +51,9 @@ def length(run: Run) -> int:
 def without_aigc(buffer: bytearray, run: Run) -> None:
     """Take the AIGC record out of an XMP packet that has no place for a longer one."""
     packet = joined(buffer, run)
-    if not xmp.values(packet, xmp.AIGC):
+    if not xmp.found(packet):
         return
-    rest = xmp.merged(packet, {xmp.AIGC: None})
+    rest = xmp.without_aigc(packet)
     if len(rest) > len(packet):
         msg = "a second XMP packet in the file holds an AIGC record that cannot be taken out in place"
         raise ContentError(msg)

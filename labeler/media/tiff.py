@@ -64,6 +64,10 @@ class Tiff:
         entry = _first(tags, next(tags.pages()))
         return joined(data, entry.run).strip(b" \0") if entry else b""
 
+    def lost(self, data: bytes) -> int:
+        """None: those of further pages stay."""
+        return 0
+
     def write(self, data: bytes, packet: bytes) -> bytes:
         """In place of the old packet where it is as long or longer, else at the end of the file."""
         tags = Tags(data)

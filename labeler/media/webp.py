@@ -13,6 +13,7 @@ from typing import NamedTuple
 from labeler.errors import ContentError
 from labeler.media import exif, xmp
 from labeler.media.base import Container, Found, Head
+from labeler.media.carrier import others
 
 _ALPHA, _EXIF, _XMP, _ANIMATION, _ICC = 0x10, 0x08, 0x04, 0x02, 0x20
 """Flags in the first byte of VP8X (RFC 9649, 2.7)."""
@@ -77,6 +78,10 @@ class Webp:
         """The first XMP chunk."""
         chunks = (chunk for chunk in _chunks(data) if chunk.kind == b"XMP ")
         return next((data[chunk.body : chunk.end] for chunk in chunks), b"")
+
+    def lost(self, data: bytes) -> int:
+        """Those in further chunks."""
+        return others(data[chunk.body : chunk.end] for chunk in _chunks(data) if chunk.kind == b"XMP ")
 
     def write(self, data: bytes, packet: bytes) -> bytes:
         """The packet becomes the last chunk (RFC 9649, 2.7.1.5: metadata stand behind the picture)."""
