@@ -84,6 +84,7 @@ CARRIERS = {
     "tEXt broken": (chunk(b"tEXt", b"TC260:Aigc\0{\xff"), "PNG tEXt TC260:Aigc", "{ÿ"),
     "tEXt keyless": (chunk(b"tEXt", b"Comment\0" + WRAPPED.encode()), "PNG tEXt Comment", WRAPPED),
     "zTXt": (ztxt(FIELDS.encode()), "PNG zTXt AIGC", FIELDS),
+    "zTXt keyless": (ztxt(WRAPPED.encode(), b"Comment"), "PNG zTXt Comment", WRAPPED),
     "zTXt broken": (
         chunk(b"zTXt", b"AIGC\0\0nonsense"),
         "PNG zTXt AIGC",
@@ -96,6 +97,11 @@ CARRIERS = {
     ),
     "iTXt": (itxt(FIELDS.encode(), b"AIGC"), "PNG iTXt AIGC", FIELDS),
     "iTXt compressed": (itxt(FIELDS.encode(), b"AIGC", compressed=True), "PNG iTXt AIGC", FIELDS),
+    "iTXt compressed, keyless": (
+        itxt(WRAPPED.encode(), b"Comment", compressed=True),
+        "PNG iTXt Comment",
+        WRAPPED,
+    ),
     "eXIf": (chunk(b"eXIf", EXIF), "EXIF UserComment", WRAPPED),
     "eXIf with JPEG's prefix": (chunk(b"eXIf", b"Exif\0\0" + EXIF), "EXIF UserComment", WRAPPED),
     "EXIF profile": (profile(b"exif", b"Exif\0\0" + EXIF), "EXIF UserComment", WRAPPED),
@@ -255,6 +261,14 @@ def test_a_text_bomb_is_refused(part: bytes) -> None:
         PNG.found(png(part))
     with pytest.raises(ContentError, match="more than 8 MiB"):
         PNG.found(png(*[ztxt(bytes(1 << 20))] * 9))
+
+
+def test_other_long_texts_are_no_fault() -> None:
+    """Under a keyword that tells of no record a long text is left as it is, and hides no record behind it."""
+    long = b'{"workflow": "' + b"x" * (3 << 20) + b'"}'
+    data = png(*[ztxt(long, b"Comment")] * 4, CARRIERS["zTXt"][0])
+    assert PNG.found(data) == [("PNG zTXt AIGC", FIELDS)]
+    assert PNG.write(data, PACKET).count(b"zTXtComment") == 4
 
 
 @pytest.mark.parametrize(

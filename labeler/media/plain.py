@@ -26,6 +26,11 @@ _WRAPPED = re.compile(r'\{\s*"AIGC"\s*:')
 _BLANK = " \t\r\n\0\ufeff"
 
 
+def begins(start: bytes) -> bool:
+    """Whether a text with these first bytes may be a record."""
+    return start.lstrip(b" \t\r\n\0\xef\xbb\xbf").startswith((b"{", b"AIGC"))
+
+
 def record(text: str) -> str:
     """The record that `text` consists of (JSON, if it is sound), "" where it is something else.
 

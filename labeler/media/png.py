@@ -30,6 +30,8 @@ _ESSENCE = frozenset(b"IHDR PLTE tRNS IDAT acTL fcTL fdAT gAMA cHRM sRGB iCCP cI
 _LARGEST = 2**31 - 1
 _MOST = 8 << 20
 """Bytes that the compressed texts of one file may have, inflated: 8 MiB."""
+_START = 64
+"""Bytes of a text by which it is told whether it may be a record."""
 
 
 class _Chunk(NamedTuple):
@@ -150,10 +152,11 @@ def _xmp(packet: bytes) -> bytes:
 
 
 class _Inflater:
-    """Inflates texts, `_MOST` bytes in all."""
+    """Inflates texts: `_MOST` bytes in all of those whose keyword tells of XMP or a record, and as many of
+    the others."""
 
     def __init__(self) -> None:
-        self.left = _MOST
+        self.left = self.spare = _MOST
 
     def told(self, data: bytes) -> tuple[bytes, str]:
         """A text as far as it goes, and why no further; a broken one stays compressed."""
@@ -167,6 +170,18 @@ class _Inflater:
             raise ContentError(msg)
         self.left -= len(text)
         return text, "" if stream.eof else "the compressed text is cut off"
+
+    def other(self, data: bytes) -> bytes:
+        """A text that may be a record; else, and where it is broken or too long, no more than its start."""
+        stream = zlib.decompressobj()
+        try:
+            text = stream.decompress(data, _START)
+            if plain.begins(text) and self.spare > 0:
+                text += stream.decompress(stream.unconsumed_tail, self.spare)
+        except zlib.error:
+            return b""  # nobody can read it
+        self.spare -= len(text)
+        return text
 
 
 @once
@@ -189,8 +204,7 @@ def _carrying(data: bytes) -> Iterator[Carrier]:
 
 
 def _text(kind: bytes, body: bytes, inflater: _Inflater) -> tuple[bytes, bytes, str]:
-    """Keyword and text of a text chunk, and what is wrong with it; b"" for compressed ones under a keyword
-    that says nothing."""
+    """Keyword and text of a text chunk, and what is wrong with it."""
     keyword, _, text = body.partition(b"\0")
     compressed = kind == b"zTXt"
     if compressed:
@@ -202,7 +216,7 @@ def _text(kind: bytes, body: bytes, inflater: _Inflater) -> tuple[bytes, bytes, 
         return keyword, text, ""
     if keyword == _XMP or _says_aigc(keyword) or keyword.startswith(_RAW):
         return keyword, *inflater.told(text)
-    return keyword, b"", ""
+    return keyword, inflater.other(text), ""
 
 
 def _says_aigc(keyword: bytes) -> bool:
