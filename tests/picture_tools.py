@@ -103,6 +103,7 @@ def broken() -> dict[str, bytes]:
         "bomb": bomb(),
         "truncated png": png[: len(png) // 2],
         "truncated jpeg": jpeg[:300],
+        "jpeg without its end": jpeg[:-100],
         "head alone": png[:33],
         "html": b"<!doctype html><title>502</title>",
         "other type": b"%PDF-1.7\n",

@@ -181,10 +181,13 @@ def test_a_long_packet() -> None:
 
 
 def test_fill_bytes_and_an_open_end() -> None:
-    """Fill bytes before a marker are allowed; whether the scans are complete is the decoder's matter."""
-    data = jpeg(b"\xff\xff" + CARRIERS["COM"][0])[:-2]
-    assert JPEG.found(data) == [("JPEG COM", WRAPPED)]
-    assert JPEG.write(data, PACKET) == JPEG.write(jpeg(), PACKET)[:-2]
+    """Fill bytes before a marker are allowed; a file without an end is read, but gets no record."""
+    data = jpeg(b"\xff\xff" + CARRIERS["COM"][0])
+    assert JPEG.write(data, PACKET) == JPEG.write(jpeg(), PACKET)
+    assert JPEG.found(data[:-2]) == [("JPEG COM", WRAPPED)]
+    for size in range(data.index(b"\xff\xda"), len(data)):
+        with pytest.raises(ContentError, match="the JPEG ends"):
+            JPEG.write(data[:size], PACKET)
 
 
 def test_what_follows_the_scan_is_not_looked_at() -> None:

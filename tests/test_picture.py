@@ -204,6 +204,13 @@ def test_what_cannot_be_labelled_is_an_error(one: Service, name: str) -> None:
     assert (one.outcomes[-1].state, one.outcomes[-1].reason) == ("failed", str(caught.value))
 
 
+@pytest.mark.parametrize("name", ["truncated png", "truncated jpeg", "jpeg without its end"])
+def test_what_is_cut_off_gets_no_record(one: Service, name: str) -> None:
+    """The record alone needs no pixels, and yet a whole file."""
+    with pytest.raises(ContentError, match=r"\bends\b"):
+        one.labeler.label_image(broken()[name], only="record")
+
+
 def test_the_limit_of_pixels(tmp_path: Path) -> None:
     """`pictures.pixels` counts for each frame, and eight times for all; the header is enough to tell."""
     frames = [scene(50, 40, turn=turn) for turn in range(9)]

@@ -108,6 +108,14 @@ def test_an_upstream_that_draws_its_own_label(one: Service) -> None:
     assert (one.outcomes[-1].state, one.outcomes[-1].reason) == ("skipped", picture.visible)
 
 
+def test_a_torn_picture_gets_no_record(one: Service) -> None:
+    """Where only the record is missing, a file that is cut off is withheld all the same."""
+    for name in ("truncated png", "jpeg without its end"):
+        got = get(one, broken()[name], path=DRAWN)
+        assert (got.status, one.outcomes[-1].state) == (502, "failed")
+        assert " ends " in one.outcomes[-1].reason
+
+
 def test_what_is_labelled_already_passes_unchanged(one: Service) -> None:
     """A labelled file keeps its bytes, its entity tag and its length."""
     first = get(one, file("gif")).body

@@ -1,8 +1,8 @@
 """JPEG (ITU-T T.81): segments of at most 64 KiB up to the first scan, then coded pixels.
 
 The XMP packet stands in an APP1 segment, behind JFIF and EXIF and before MPF (CIPA DC-007), whose
-offsets to further pictures count from itself. Behind the first SOS nothing is looked at: metadata
-stand before it, and decoders tell whether the scans are complete.
+offsets to further pictures count from itself. Behind the first SOS nothing is looked at, for metadata
+stand before it, but that there is an end: decoders tell whether the scans are complete.
 """
 
 from __future__ import annotations
@@ -78,8 +78,12 @@ class Jpeg:
         return carrier.lost(_carriers(data))
 
     def write(self, data: bytes, packet: bytes) -> bytes:
-        """The packet goes into one APP1 segment: ContentError where it is longer than 65,502 bytes."""
+        """The packet goes into one APP1 segment: ContentError where it is longer than 65,502 bytes, and where
+        the file is cut, so that a record does not pass it off as whole."""
         segments = _segments(data)
+        if data.rfind(b"\xff\xd9", segments[-1].end) < 0:
+            msg = "the JPEG ends before its EOI marker: it is cut"
+            raise ContentError(msg)
         carriers = list(_carriers(data))
         for part in _extensions(data, segments):
             if part.found():
