@@ -27,9 +27,10 @@ _MOST = 20_000
 
 
 def orientation(tiff: bytes) -> int:
-    """How viewers turn the picture: 1 to 8 (EXIF 2.32, 4.6.4), 1 where nothing sensible is said."""
+    """How viewers turn the picture: 1 to 8 (EXIF 2.32, 4.6.4), 1 where the first directory says nothing
+    sensible; the second one tells of the thumbnail."""
     order = _order(tiff)
-    for entry in _entries(tiff, order):
+    for entry in _entries(tiff, order, first=True):
         if entry.tag == _ORIENTATION and entry.kind == _SHORT and entry.start < entry.end:
             value: int = struct.unpack_from(f"{order}H", tiff, entry.start)[0]
             return value if 1 <= value <= 8 else 1
@@ -63,8 +64,9 @@ def _order(tiff: bytes) -> str:
     return {b"II*\0": "<", b"MM\0*": ">"}.get(bytes(tiff[:4]), "")
 
 
-def _entries(tiff: bytes, order: str) -> Iterator[_Entry]:
-    """The entries of all directories, each directory once; one that ends outside is left out."""
+def _entries(tiff: bytes, order: str, *, first: bool = False) -> Iterator[_Entry]:
+    """The entries of all directories, each directory once, or of the `first` alone; one that ends outside is
+    left out."""
     if not order or len(tiff) < 8:
         return
     ahead, seen, left = [struct.unpack_from(f"{order}I", tiff, 4)[0]], set[int](), _MOST
@@ -85,7 +87,7 @@ def _entries(tiff: bytes, order: str) -> Iterator[_Entry]:
                 ahead.append(struct.unpack_from(f"{order}I", tiff, entry.start)[0])
             elif entry:
                 yield entry
-        left -= count
+        left = 0 if first else left - count
 
 
 def _entry(tiff: bytes, order: str, place: int) -> _Entry | None:
