@@ -128,6 +128,11 @@ def test_sound_records_pass(text: str) -> None:
         (TEXT.replace("ReservedCode2", "ReserveCode2"), "its name is ReservedCode2"),
         (TEXT.replace("ReservedCode1", "ReservedCode"), "its name is ReservedCode1"),
         (TEXT.replace("PropagateID", "propagate_id"), "its name is PropagateID"),
+        (TEXT.replace("PropagateID", "PropatorID"), "'PropatorID' is no field; its name is PropagateID"),
+        (
+            TEXT.replace("ContentPropagator", "Propagator"),
+            "'Propagator' is no field; its name is ContentPropagator",
+        ),
         (TEXT.replace('"Label":"1"', '"Label":"1","Label":"2"'), "'Label' is there twice"),
         ("", "the text is empty"),
         (" \0", "the text is empty"),
@@ -185,6 +190,7 @@ def test_what_the_standard_leaves_open_is_a_note(text: str, says: str) -> None:
         f'{{"x":{{"y":{{"AIGC":{TEXT}}}}}}}',
         TEXT.replace("ReservedCode1", "reserved-code-1").replace("ProduceID", "produceId"),
         TEXT.replace("ReservedCode1", "ReserveCode1"),
+        TEXT.replace("ContentPropagator", "Propagator").replace("PropagateID", "PropatorID"),
     ],
 )
 def test_the_fields_are_found_wherever_they_are(text: str) -> None:

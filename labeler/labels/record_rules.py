@@ -40,6 +40,8 @@ _SPELLINGS = {
     "reservedcode": "ReservedCode1",
     "producerid": "ProduceID",
     "propagatorid": "PropagateID",
+    "propatorid": "PropagateID",
+    "propagator": "ContentPropagator",
 }
 """Names that are seen in the wild, without case and separators, with what they stand for."""
 _LEGACY = ("ServiceProvider", "ServiceUser")
