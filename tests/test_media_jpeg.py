@@ -56,6 +56,13 @@ def extended(packet: bytes, size: int = 100, *, shuffled: bool = False) -> tuple
     return tuple(reversed(parts) if shuffled else parts)
 
 
+def album() -> bytes:
+    """Two pictures with an index (MPF)."""
+    buffer = io.BytesIO()
+    Image.new("L", (8, 8)).save(buffer, "mpo", save_all=True, append_images=[Image.new("L", (9, 9))])
+    return buffer.getvalue()
+
+
 EXIF = exif(b"ASCII\0\0\0" + WRAPPED.encode(), b"a cat\0", order=">")
 PLAIN_EXIF = segment(0xE1, b"Exif\0\0" + exif(description=b"a cat\0"))
 MPF = segment(0xE2, b"MPF\0MM\0*" + bytes(40))
@@ -81,6 +88,7 @@ OTHERS = (
 SAMPLES = [
     jpeg(PLAIN_EXIF, *OTHERS, CARRIERS["COM"][0], CARRIERS["XMP"][0]),
     jpeg(CARRIERS["EXIF"][0], CARRIERS["extended"][0], CARRIERS["APP11"][0], mode="CMYK"),
+    album(),
 ]
 
 

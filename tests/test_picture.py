@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, ImageSequence
+from PIL.MpoImagePlugin import MpoImageFile
 from PIL.PngImagePlugin import PngImageFile, PngInfo
 
 from labeler import ContentError, Labeler, PolicyError
@@ -202,6 +203,26 @@ def test_what_cannot_be_labelled_is_an_error(one: Service, name: str) -> None:
     with pytest.raises(ContentError) as caught:
         one.labeler.label_image(broken()[name])
     assert (one.outcomes[-1].state, one.outcomes[-1].reason) == ("failed", str(caught.value))
+
+
+def album(data: bytes) -> tuple[list[bytes], list[int]]:
+    """The pixels of the pictures in a file that Pillow finds by its index, and their lengths in it."""
+    with Image.open(BytesIO(data)) as image:
+        assert isinstance(image, MpoImageFile)
+        assert image.mpinfo
+        sizes = [entry["Size"] for entry in image.mpinfo[0xB002]]
+        return [frame.tobytes() for frame in ImageSequence.Iterator(image)], sizes
+
+
+@pytest.mark.parametrize("only", ["", "record", "visible"])
+def test_the_second_picture_of_a_file_is_found(one: Service, only: Only) -> None:
+    """A file with several pictures (MPO) has an index of them, which fits the labelled file."""
+    data = saved(scene(), "MPO", save_all=True, append_images=[scene(turn=1)])
+    labelled = one.labeler.label_image(data, only=only)
+    (before, sizes), (after, new) = album(data), album(labelled.content)
+    assert (after[0] == before[0], after[1] == before[1]) == (only == "record", True)
+    assert new == [sizes[0] + len(labelled.content) - len(data), sizes[1]] != sizes
+    assert labelled.outcome.pictures[0].notes == ()
 
 
 @pytest.mark.parametrize("name", ["truncated png", "truncated jpeg", "jpeg without its end"])

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
 from math import log10
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageChops, ImageCms, ImageOps, ImageStat
+from PIL import Image, ImageChops, ImageCms, ImageOps, ImageSequence, ImageStat
+from PIL.MpoImagePlugin import MpoImageFile
 
 from labeler.errors import ContentError
 from labeler.pixels import turbo
@@ -225,6 +227,56 @@ def test_metadata_stays(kind: str, library: str) -> None:
     assert applications(new) == applications(old)
     assert len(applications(new)) >= len(segments)
     assert decoded(new).info.get("icc_profile") == icc
+
+
+def album() -> bytes:
+    """A file of three pictures, with an index of them (MPF)."""
+    first, *others = (photo((333, 251), seed=seed) for seed in (1, 2, 3))
+    file = BytesIO()
+    first.save(file, "MPO", save_all=True, append_images=others, quality=90)
+    return file.getvalue()
+
+
+def shown(data: bytes) -> list[bytes]:
+    """The pixels of the pictures of a file, as Pillow finds them by its index."""
+    with Image.open(BytesIO(data)) as image:
+        return [frame.tobytes() for frame in ImageSequence.Iterator(image)]
+
+
+def sizes(data: bytes) -> list[int]:
+    """How long the pictures are, as the index says."""
+    with Image.open(BytesIO(data)) as image:
+        assert isinstance(image, MpoImageFile)
+        assert image.mpinfo
+        return [entry["Size"] for entry in image.mpinfo[0xB002]]
+
+
+def test_further_pictures_are_found(library: str) -> None:
+    """The index tells how long the first picture is now, and where the others are."""
+    old = album()
+    new = draw(old).data
+    assert shown(new)[0] != shown(old)[0]
+    assert shown(new)[1:] == shown(old)[1:]
+    assert sizes(new)[0] == sizes(old)[0] + len(new) - len(old) != sizes(old)[0]
+    assert sizes(new)[1:] == sizes(old)[1:]
+
+
+def test_an_index_that_comes_nearer_to_the_start(library: str) -> None:
+    """A table in front of the index comes behind it, and the other pictures are that much further away."""
+    old = album()
+    table = old[old.index(b"\xff\xdb") : old.index(b"\xff\xc0")]
+    at = old.index(b"\xff\xe2")
+    assert shown(draw(old[:at] + table + old[at:]).data)[1:] == shown(old)[1:]
+
+
+def test_a_broken_index_is_told(library: str) -> None:
+    """Where nobody can tell what the index says, it stays as it is, with a note."""
+    old = album()
+    at = old.index(b"MPF\0") + 4
+    torn = old[:at] + bytes(60) + old[at + 60 :]
+    drawn = draw(torn)
+    assert any("the MPF index of the JPEG is broken" in note for note in drawn.notes)
+    assert applications(drawn.data) == applications(torn)
 
 
 def applications(data: bytes) -> list[tuple[str, bytes]]:

@@ -29,8 +29,8 @@ _MOST = 20_000
 def orientation(tiff: bytes) -> int:
     """How viewers turn the picture: 1 to 8 (EXIF 2.32, 4.6.4), 1 where the first directory says nothing
     sensible; the second one tells of the thumbnail."""
-    order = _order(tiff)
-    for entry in _entries(tiff, order, first=True):
+    order = byte_order(tiff)
+    for entry in entries(tiff, order, first=True):
         if entry.tag == _ORIENTATION and entry.kind == _SHORT and entry.start < entry.end:
             value: int = struct.unpack_from(f"{order}H", tiff, entry.start)[0]
             return value if 1 <= value <= 8 else 1
@@ -50,7 +50,7 @@ def without_aigc(tiff: bytes) -> bytes:
     return bytes(blanked)
 
 
-class _Entry(NamedTuple):
+class Entry(NamedTuple):
     """One value: its tag, its type, and where its bytes stand."""
 
     tag: int
@@ -59,12 +59,12 @@ class _Entry(NamedTuple):
     end: int
 
 
-def _order(tiff: bytes) -> str:
+def byte_order(tiff: bytes) -> str:
     """The byte order as struct knows it, "" where this is no TIFF structure."""
     return {b"II*\0": "<", b"MM\0*": ">"}.get(bytes(tiff[:4]), "")
 
 
-def _entries(tiff: bytes, order: str, *, first: bool = False) -> Iterator[_Entry]:
+def entries(tiff: bytes, order: str, *, first: bool = False) -> Iterator[Entry]:
     """The entries of all directories, each directory once, or of the `first` alone; one that ends outside is
     left out."""
     if not order or len(tiff) < 8:
@@ -90,17 +90,17 @@ def _entries(tiff: bytes, order: str, *, first: bool = False) -> Iterator[_Entry
         left = 0 if first else left - count
 
 
-def _entry(tiff: bytes, order: str, place: int) -> _Entry | None:
+def _entry(tiff: bytes, order: str, place: int) -> Entry | None:
     """The entry at `place`, None where its value is of no known type or stands outside."""
     tag, kind, count, offset = struct.unpack_from(f"{order}HHII", tiff, place)
     size = _SIZES.get(kind, 0) * count
     start = place + 8 if size <= 4 else offset
-    return _Entry(tag, kind, start, start + size) if size and start + size <= len(tiff) else None
+    return Entry(tag, kind, start, start + size) if size and start + size <= len(tiff) else None
 
 
-def _records(tiff: bytes) -> Iterator[tuple[_Entry, str]]:
-    order = _order(tiff)
-    for entry in _entries(tiff, order):
+def _records(tiff: bytes) -> Iterator[tuple[Entry, str]]:
+    order = byte_order(tiff)
+    for entry in entries(tiff, order):
         if entry.tag in _CARRIERS and (text := _record(tiff[entry.start : entry.end], entry.tag, order)):
             yield entry, text
 

@@ -12,9 +12,10 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from labeler.errors import ContentError
-from labeler.media import carrier, exif, plain
+from labeler.media import carrier, exif, mpf, plain
 from labeler.media.base import Container, Found, Head
 from labeler.media.carrier import Carrier
+from labeler.media.edits import edited
 from labeler.media.jpeg_extension import EXTENSION, Extension, extensions
 from labeler.media.once import once
 
@@ -27,7 +28,6 @@ _ALONE = frozenset((0x01, _SOI, *range(0xD0, 0xD8)))
 """Markers without a length: TEM, SOI and RST0 to RST7."""
 _XMP = b"http://ns.adobe.com/xap/1.0/\0"
 _EXIF = b"Exif\0"
-_MPF = b"MPF\0"
 _ICC = b"ICC_PROFILE\0"
 _ROOM = 65_502
 """Bytes that a packet may have (XMP part 3, 1.1.3)."""
@@ -89,7 +89,8 @@ class Jpeg:
             if part.found():
                 pieces, packet = part.without_aigc(packet)
                 carriers += (Carrier(start, start + len(new), stays=new) for start, new in pieces)
-        return carrier.replaced(data, carriers, _coded(packet), _place(data, segments))
+        new = carrier.replaced(data, carriers, _coded(packet), _place(data, segments))
+        return reindexed(data, new) or new
 
     def signed(self, data: bytes) -> bool:
         """JUMBF boxes in APP11 (C2PA 2.1, A.3.1)."""
@@ -107,6 +108,22 @@ class Jpeg:
             if not _is_metadata(segment) or _is_colour(data, segment):
                 yield view[segment.start : segment.end]
         yield view[segments[-1].start :]
+
+
+def reindexed(old: bytes, new: bytes) -> bytes | None:
+    """`new`, which is `old` with changes in its first picture, and the MPF index that fits it; None where
+    there is one that cannot be read."""
+    before = [segment for segment in _segments(old) if _is_index(old, segment)]
+    if not before:
+        return new
+    edits, longer, name = [], len(new) - len(old), len(mpf.NAME)
+    now = (segment for segment in _segments(new) if _is_index(new, segment))
+    for (_, _, was, stop), (_, _, start, end) in zip(before, now, strict=False):
+        index = mpf.moved(old, was + name, stop, longer, longer - (start - was))
+        if index is None:
+            return None
+        edits.append((start + name, end, index))
+    return edited(new, edits)
 
 
 @once
@@ -159,6 +176,10 @@ def _is_exif(data: bytes, segment: _Segment) -> bool:
     return segment.marker == _APP1 and data.startswith(_EXIF, segment.body)
 
 
+def _is_index(data: bytes, segment: _Segment) -> bool:
+    return segment.marker == _APP2 and data.startswith(mpf.NAME, segment.body)
+
+
 def _tiff(data: bytes, segment: _Segment) -> bytes:
     """What stands behind `Exif`, a NUL and a byte of padding."""
     return data[segment.body + len(_EXIF) + 1 : segment.end]
@@ -180,7 +201,7 @@ def _carrying(data: bytes) -> Iterator[Carrier]:
     place of what goes."""
     fixed = False
     for segment in _segments(data):
-        fixed |= segment.marker == _APP2 and data.startswith(_MPF, segment.body)
+        fixed |= _is_index(data, segment)
         for found in _in_segment(data, segment):
             if fixed and not found.stays:
                 blank = bytes(segment.end - segment.body)

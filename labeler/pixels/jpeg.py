@@ -4,8 +4,8 @@ That takes libturbojpeg. (Where chroma is subsampled, viewers interpolate it: on
 may look different.) Without the library, or where it refuses a picture because it is damaged or oddly
 sampled, Pillow encodes the picture anew with the file's own quantisation tables and subsampling.
 
-Either way the file keeps its APPn and COM segments and what follows its end, byte for byte. So an EXIF
-thumbnail shows the picture without its label, and an MPF index still tells the old offsets.
+Either way the file keeps its APPn and COM segments and what follows its end, byte for byte, but for the places
+in an MPF index. So an EXIF thumbnail, and further pictures, show the picture without its label.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 
 from labeler.errors import ContentError
 from labeler.media.base import Head
+from labeler.media.jpeg import reindexed
 from labeler.pixels import turbo
 from labeler.pixels.base import Drawn, composite, reading
 from labeler.pixels.jpeg_blocks import crop_box, is_rgb, is_ycck, planes, quantisation, strips
@@ -30,6 +31,9 @@ MISSING = (
     "libturbojpeg0 (Debian), libturbojpeg (Ubuntu, Alpine), turbojpeg (Fedora) or jpeg-turbo (Homebrew)"
 )
 """The note, or the error, where the machine lacks the library."""
+
+UNINDEXED = "the MPF index of the JPEG is broken and stays as it is: the pictures behind the first have moved"
+"""The note where nobody can tell what the index has to say now."""
 
 NOTABLE_GROWTH = 0.02
 """The share of its size by which a file may grow before the outcome speaks of it."""
@@ -52,13 +56,13 @@ def draw(data: bytes, head: Head, look: Look, *, exact: bool) -> Drawn:
         raise ContentError(msg)
     label = mark(look, old.width, old.height, head.orientation, grid=GRID)
     try:
-        return _spliced(data, old, label)
+        return _indexed(data, _spliced(data, old, label))
     except turbo.TurboError as error:
         why = str(error) if turbo.library() else MISSING
         if exact:
             msg = f"the JPEG cannot be labelled without encoding it anew: {why}"
             raise ContentError(msg) from error
-        return Drawn(_encoded(data, old, label), "re-encoded", (why,))
+        return _indexed(data, Drawn(_encoded(data, old, label), "re-encoded", (why,)))
 
 
 def _spliced(data: bytes, old: Frame, label: Mark) -> Drawn:
@@ -72,6 +76,12 @@ def _spliced(data: bytes, old: Frame, label: Mark) -> Drawn:
     )
     drawn = replaced(old, new)
     return Drawn(drawn, "identical", _growth(old, len(drawn) / len(data) - 1))
+
+
+def _indexed(data: bytes, drawn: Drawn) -> Drawn:
+    """With the index of further pictures as it has to be now."""
+    new = reindexed(data, drawn.data)
+    return drawn._replace(data=new) if new else drawn._replace(notes=(*drawn.notes, UNINDEXED))
 
 
 def _growth(old: Frame, growth: float) -> tuple[str, ...]:
