@@ -197,7 +197,10 @@ class _Rows:
         if page.photometric == PALETTE and not (fit and fit.faithful):
             fit = painted(wanted, table, usable, self._unused()) or fit
         if fit is None:
-            msg = "no two colours in the palette of the TIFF can be told apart well enough for the label"
+            msg = (
+                "no two colours in the palette of the TIFF can be told apart well enough for the label:"
+                " store the picture as RGB"
+            )
             raise ContentError(msg)
         if fit.colours != table:
             self._store.put_colours(page, fit.colours)
