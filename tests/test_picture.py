@@ -179,6 +179,12 @@ def test_an_image_brings_along_what_its_file_said(one: Service, kind: str) -> No
     assert new.size == (120, 80)
 
 
+def test_an_image_of_a_phone_is_its_first_picture(one: Service) -> None:
+    """An MPO's further pictures belong to the first one: a gain map, a preview."""
+    shot = saved(scene(), "MPO", save_all=True, append_images=[scene(turn=1)])
+    assert is_labelled(one.labeler.label_image(Image.open(BytesIO(shot))).content)
+
+
 def test_what_cannot_be_read_says_why(one: Service, tmp_path: Path) -> None:
     """A path without a file, a folder, an image that no PNG file can hold, and what is no picture."""
     film = saved(scene(), "GIF", save_all=True, append_images=[scene(turn=1), scene(turn=2)])

@@ -26,7 +26,7 @@ def as_png(image: object) -> bytes:
         msg = f"a picture is the bytes of a file, its path or a PIL.Image, and not a {type(image).__name__}"
         raise ContentError(msg)
     frames = getattr(image, "n_frames", 1)
-    if frames > 1:
+    if frames > 1 and image.format != "MPO":  # whose further pictures are a gain map or a preview
         msg = f"this image has {frames} frames, of which a PNG would keep one; give the bytes of its file"
         raise ContentError(msg)
     out = BytesIO()
