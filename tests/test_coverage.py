@@ -89,6 +89,15 @@ def test_a_spelling_of_the_path_takes_no_label_away(path: str) -> None:
     assert said(service().call(Scripted(*answer(chat())), path=path).body).startswith(MARK)
 
 
+def test_the_case_of_a_path_takes_no_label_away(tmp_path: Path) -> None:
+    """The operator's routes bring their scenarios and dialects whatever case the client writes."""
+    one = service(tmp_path, "routes: [{path: /clinic/**, scenarios: [medical]}, {path: /Ask, dialect: text}]")
+    for path in (f"/clinic{CHAT}", f"/CLINIC{CHAT}", f"/Clinic{CHAT.title()}"):
+        assert MEDICAL in said(one.call(Scripted(*answer(chat())), path=path).body)
+    for path in ("/Ask", "/ask", "/ASK/"):
+        assert one.call(Scripted(*answer(b"Hello", TEXT)), path=path).body.decode().startswith(MARK)
+
+
 @pytest.mark.parametrize(
     "more",
     [

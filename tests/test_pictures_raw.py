@@ -106,6 +106,9 @@ def test_an_upstream_that_draws_its_own_label(one: Service) -> None:
     bmp = get(one, file("bmp"), path=DRAWN)
     assert bmp.body == file("bmp")
     assert (one.outcomes[-1].state, one.outcomes[-1].reason) == ("skipped", picture.visible)
+    assert is_labelled(get(one, file("png"), path=DRAWN.upper()).body), (
+        "a path that the operator did not name"
+    )
 
 
 def test_a_torn_picture_gets_no_record(one: Service) -> None:

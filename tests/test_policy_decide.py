@@ -87,6 +87,7 @@ def test_how_many_messages_count_is_configured(tmp_path: Path) -> None:
     [
         {"route": "/shop/v1/chat/completions"},
         {"route": "/shop"},
+        {"route": "/Shop/x"},
         {"route": "/api/shop/v1/chat/completions"},
         {"model": "Shop-Assistant"},
         {"headers": {"x-labeler-scenario": "ecommerce"}},
@@ -260,6 +261,7 @@ def test_conditions_combine(tmp_path: Path) -> None:
     assert "house" in decide(house, Exchange(messages=("\ud800退款",))).scenarios
     assert decide(house, Exchange(messages=("refund",), route="/internal/x")).scenarios == ("general",)
     assert "house" in decide(house, Exchange(messages=("refund",), route="/internal/x/y")).scenarios
+    assert "house" in decide(house, Exchange(messages=("refund",), route="/Internal/x")).scenarios
 
 
 def test_the_operator_s_word_on_models_holds(tmp_path: Path) -> None:
@@ -336,7 +338,7 @@ WORDS = st.sampled_from(
         "今天新闻",
     ]
 )
-ROUTES = st.sampled_from(["/v1/chat/completions", "/medical/x", "/a/shop/b", "/live/1", ""])
+ROUTES = st.sampled_from(["/v1/chat/completions", "/medical/x", "/a/shop/b", "/Live/1", ""])
 MODELS = st.sampled_from(["m", "med-1", "shop-assistant", "fin-advisor", ""])
 HEADERS = st.sampled_from([{}, {"x-labeler-scenario": "legal"}, {"x-labeler-scenario": "nix"}])
 

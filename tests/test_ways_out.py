@@ -68,6 +68,15 @@ def test_an_exempt_route_among_others(tmp_path: Path) -> None:
     assert one.call(Scripted(*answer(chat())), path=f"/b{CHAT}").body == chat()
 
 
+def test_an_exempt_route_is_no_wider_than_it_is_written(tmp_path: Path) -> None:
+    """In another case a path is not exempt; the rules behind the exemption count there."""
+    config = "routes: [{path: /Titles/**, exempt: titles}, {path: /titles/**, scenarios: [medical]}]"
+    one = service(tmp_path, config)
+    assert one.call(Scripted(*answer(chat())), path=f"/Titles{CHAT}").body == chat()
+    for path in (f"/titles{CHAT}", f"/TITLES{CHAT}"):
+        assert MEDICAL in said(one.call(Scripted(*answer(chat())), path=path).body)
+
+
 # The app: scope["labeler"].
 
 

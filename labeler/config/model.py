@@ -67,7 +67,8 @@ class RouteRule(Model):
     """What holds for the paths that fit; of several rules the first one that fits counts."""
 
     path: Route
-    """A glob: `*` stays within one segment, `**` is any number of segments."""
+    """A glob: `*` stays within one segment, `**` is any number of segments. Case does not matter, but for what
+    takes labels away: `exempt`, `assume_visible`."""
     dialect: Dialect | None = None
     """How requests and answers are shaped; without it, the path's ending tells."""
     scenarios: tuple[Scenario, ...] = ()

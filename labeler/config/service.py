@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Literal
@@ -12,7 +12,7 @@ from labeler.config.people import Filing, Notices, Sessions
 from labeler.config.pictures import Pictures
 from labeler.config.provider import Provider
 from labeler.labels.security import Empty, Seal
-from labeler.policy.patterns import route_glob
+from labeler.policy.patterns import Test, route_glob
 from labeler.policy.policies import PolicySet
 
 _KEPT = 256  # results for paths up to this many characters are remembered
@@ -22,7 +22,7 @@ class Router:
     """Route rules, compiled; finds the first one that a path fits. Safe to share between threads."""
 
     def __init__(self, rules: Iterable[RouteRule]) -> None:
-        self._tests = tuple((route_glob(rule.path), rule) for rule in rules)
+        self._tests = tuple(test for rule in rules for test in _tests(rule))
         self._remembered = lru_cache(maxsize=4096)(self._find)
 
     def __call__(self, path: str) -> RouteRule | None:
@@ -30,6 +30,15 @@ class Router:
 
     def _find(self, path: str) -> RouteRule | None:
         return next((rule for test, rule in self._tests if test(path)), None)
+
+
+def _tests(rule: RouteRule) -> Iterator[tuple[Test, RouteRule]]:
+    """What takes labels away holds for the path as the operator wrote it, all else in any case: a client
+    chooses the spelling."""
+    if rule.exempt or rule.assume_visible:
+        yield route_glob(rule.path, exact=True), rule
+    if not rule.exempt:
+        yield route_glob(rule.path), rule.model_copy(update={"assume_visible": False})
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -105,7 +105,8 @@ class Condition(Model):
     """This does not hold. No `header`, `field` or `tenant` may stand inside: a client could take a label
     away with it; and no `answer`, which is not known in time."""
     route: Route | None = None
-    """A glob over the path: `*` stays within one segment, `**` is any number of segments."""
+    """A glob over the path: `*` stays within one segment, `**` is any number of segments. Case matters under
+    `not` alone."""
     header: Header | None = None
     field: Member | None = None
     """A field of the request's JSON document. A client sends it, so it may add this policy and never

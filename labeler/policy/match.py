@@ -73,20 +73,26 @@ def _excerpt(message: str) -> str:
     return message if len(message) <= READ else f"{message[:half]}{SEAM}{message[-half:]}"
 
 
-def compile_match(condition: Condition, patterns: list[str], path: str = "match") -> Match:
-    """The function for a condition that was validated; its expressions join `patterns`."""
-    if condition.any is not None:
-        return _any([compile_match(one, patterns, f"{path}.any[{i}]") for i, one in enumerate(condition.any)])
-    if condition.all is not None:
-        return _all([compile_match(one, patterns, f"{path}.all[{i}]") for i, one in enumerate(condition.all)])
+def compile_match(
+    condition: Condition, patterns: list[str], path: str = "match", *, adds: bool = True
+) -> Match:
+    """The function for a condition that was validated; its expressions join `patterns`. Not `adds`: where it
+    holds, the policy does not apply."""
+    for joined, inside, name in ((_any, condition.any, "any"), (_all, condition.all, "all")):
+        if inside is not None:
+            places = enumerate(inside)
+            return joined(
+                [compile_match(one, patterns, f"{path}.{name}[{i}]", adds=adds) for i, one in places]
+            )
     if condition.not_ is not None:
-        return _not(compile_match(condition.not_, patterns, f"{path}.not"), f"{path}.not")
-    return _leaf(condition, patterns, path)
+        return _not(compile_match(condition.not_, patterns, f"{path}.not", adds=not adds), f"{path}.not")
+    return _leaf(condition, patterns, path, adds=adds)
 
 
-def _leaf(condition: Condition, patterns: list[str], path: str) -> Match:
+def _leaf(condition: Condition, patterns: list[str], path: str, *, adds: bool) -> Match:
     if condition.route is not None:
-        return _name(f"{path}.route", route_glob(condition.route), lambda facts: facts.exchange.route)
+        test = route_glob(condition.route, exact=not adds)
+        return _name(f"{path}.route", test, lambda facts: facts.exchange.route)
     if condition.model is not None:
         return _name(f"{path}.model", name_glob(condition.model), lambda facts: facts.exchange.model)
     if condition.header is not None:

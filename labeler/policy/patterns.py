@@ -53,8 +53,9 @@ def name_glob(glob: str) -> Test:
     return _remembering("(?is)" + ".*".join(map(re2.escape, glob.split("*"))))
 
 
-def route_glob(glob: str) -> Test:
-    """A test for paths: `*` stays within one segment, `**` stands for any number of segments.
+def route_glob(glob: str, *, exact: bool = False) -> Test:
+    """A test for paths: `*` stays within one segment, `**` stands for any number of segments. Case does
+    not matter, unless `exact`.
 
     `/shop/**` matches `/shop` too. Raises ValueError where the glob can match no path.
     """
@@ -65,7 +66,7 @@ def route_glob(glob: str) -> Test:
     if any("**" in segment and segment != "**" for segment in segments):
         message = "`**` stands alone between slashes"
         raise ValueError(message)
-    return _remembering("(?s)" + "".join(map(_segment, segments)))
+    return _remembering(("(?s)" if exact else "(?is)") + "".join(map(_segment, segments)))
 
 
 def _segment(segment: str) -> str:
