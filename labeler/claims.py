@@ -20,8 +20,8 @@ _KEPT = 256  # characters of a path whose claim is remembered
 class Claim:
     """What the operator's rules and the dialects say about a path: who reads it, which scenarios
     it adds, or why it is exempt. Without a dialect and a reason nobody claims it. `path` is without
-    what servers take as nothing (`//`, `/./`, a slash at the end). `assume_visible`: its pictures
-    carry a visible label of the upstream's own."""
+    what servers take as nothing (`//`, `/./`, a slash or a line feed at the end). `assume_visible`: its
+    pictures carry a visible label of the upstream's own."""
 
     path: str = ""
     dialect: Dialect | None = None
@@ -47,13 +47,18 @@ class Claims:
         return claim
 
     def _find(self, path: str) -> Claim:
-        # Many servers take `//`, `/.`, `;x` and a slash at the end as none, and some any case: the client
-        # must not choose a spelling that nobody claims.
-        path = "/" + normpath(_PARAMETERS.sub("", path)).lstrip("/")
-        rule = self._service.rule(path)
+        # Many servers take `//`, `/.`, `;x` and a slash at the end as none, and some any case; a regular
+        # expression's `$` (Starlette) stands before a last line feed too: the client must not choose a
+        # spelling that nobody claims, nor one that is exempt.
+        written, path = _plain(path), _plain(path.rstrip("\n"))
+        rule = self._service.rule(path, written)
         dialect = claimed(path.lower())
         if rule is None:
             return Claim(path, dialect)
         if rule.dialect:
             dialect = DIALECTS[rule.dialect]
         return Claim(path, dialect, rule.scenarios, rule.unread, rule.exempt, rule.assume_visible)
+
+
+def _plain(path: str) -> str:
+    return "/" + normpath(_PARAMETERS.sub("", path)).lstrip("/")

@@ -81,6 +81,7 @@ def test_a_repeated_header_only_adds(values: list[str]) -> None:
         f"{CHAT}/.",
         f"/a/..{CHAT}",
         f"{CHAT};x=1",
+        f"{CHAT}\n",
         f"/x/{CHAT}",
     ],
 )
@@ -89,12 +90,12 @@ def test_a_spelling_of_the_path_takes_no_label_away(path: str) -> None:
     assert said(service().call(Scripted(*answer(chat())), path=path).body).startswith(MARK)
 
 
-def test_the_case_of_a_path_takes_no_label_away(tmp_path: Path) -> None:
-    """The operator's routes bring their scenarios and dialects whatever case the client writes."""
+def test_a_spelling_of_an_operators_path_takes_no_label_away(tmp_path: Path) -> None:
+    """The operator's routes bring their scenarios and dialects, however the client writes the path."""
     one = service(tmp_path, "routes: [{path: /clinic/**, scenarios: [medical]}, {path: /Ask, dialect: text}]")
     for path in (f"/clinic{CHAT}", f"/CLINIC{CHAT}", f"/Clinic{CHAT.title()}"):
         assert MEDICAL in said(one.call(Scripted(*answer(chat())), path=path).body)
-    for path in ("/Ask", "/ask", "/ASK/"):
+    for path in ("/Ask", "/ask", "/ASK/", "/ask\n", "/ask/\n"):
         assert one.call(Scripted(*answer(b"Hello", TEXT)), path=path).body.decode().startswith(MARK)
 
 

@@ -14,7 +14,7 @@ import openai
 import pytest
 
 from labeler import Labeler, LabelMiddleware
-from tests.asgi_tools import CHAT, FEVER, GENERAL, MARK, MEDICAL, SHOP, ask, event, events, service
+from tests.asgi_tools import CHAT, FEVER, GENERAL, MARK, MEDICAL, SHOP, ask, event, events, said, service
 from tests.chat_service import (
     BREAK,
     DISTURBED,
@@ -225,6 +225,16 @@ def test_a_connection_serves_on_after_a_withheld_answer(fast: str) -> None:
             statuses.append(response.status)
             assert json.loads(response.read())
     assert statuses == [502, 200, 502, 200]
+
+
+def test_a_line_feed_behind_the_path_takes_no_label_away(base: str) -> None:
+    """The service answers it (in its routes' expressions `$` stands before a line feed), so it is labelled."""
+    connection = http.client.HTTPConnection(base.removeprefix("http://"), timeout=10)
+    with contextlib.closing(connection):
+        connection.request("POST", f"{CHAT}%0A", ask(), {"content-type": "application/json"})
+        response = connection.getresponse()
+        assert response.status == 200
+        assert said(response.read()).startswith(MARK)
 
 
 @pytest.mark.parametrize("path", ["/openapi.json", "/docs"])

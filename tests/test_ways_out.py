@@ -69,11 +69,11 @@ def test_an_exempt_route_among_others(tmp_path: Path) -> None:
 
 
 def test_an_exempt_route_is_no_wider_than_it_is_written(tmp_path: Path) -> None:
-    """In another case a path is not exempt; the rules behind the exemption count there."""
-    config = "routes: [{path: /Titles/**, exempt: titles}, {path: /titles/**, scenarios: [medical]}]"
+    """In another case, or with a line feed behind it, a path is not exempt; the next rule counts there."""
+    config = f"routes: [{{path: /Titles{CHAT}, exempt: titles}}, {{path: /titles/**, scenarios: [medical]}}]"
     one = service(tmp_path, config)
     assert one.call(Scripted(*answer(chat())), path=f"/Titles{CHAT}").body == chat()
-    for path in (f"/titles{CHAT}", f"/TITLES{CHAT}"):
+    for path in (f"/titles{CHAT}", f"/TITLES{CHAT}", f"/Titles{CHAT}\n"):
         assert MEDICAL in said(one.call(Scripted(*answer(chat())), path=path).body)
 
 

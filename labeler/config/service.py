@@ -25,20 +25,22 @@ class Router:
         self._tests = tuple(test for rule in rules for test in _tests(rule))
         self._remembered = lru_cache(maxsize=4096)(self._find)
 
-    def __call__(self, path: str) -> RouteRule | None:
-        return self._remembered(path) if len(path) <= _KEPT else self._find(path)
+    def __call__(self, path: str, written: str) -> RouteRule | None:
+        """`written` is the path as the client wrote it, which alone can take labels away."""
+        return self._remembered(path, written) if len(written) <= _KEPT else self._find(path, written)
 
-    def _find(self, path: str) -> RouteRule | None:
-        return next((rule for test, rule in self._tests if test(path)), None)
+    def _find(self, path: str, written: str) -> RouteRule | None:
+        tests = self._tests
+        return next((rule for test, exact, rule in tests if test(written if exact else path)), None)
 
 
-def _tests(rule: RouteRule) -> Iterator[tuple[Test, RouteRule]]:
-    """What takes labels away holds for the path as the operator wrote it, all else in any case: a client
+def _tests(rule: RouteRule) -> Iterator[tuple[Test, bool, RouteRule]]:
+    """What takes labels away holds for the very path that the operator wrote, all else in any case: a client
     chooses the spelling."""
     if rule.exempt or rule.assume_visible:
-        yield route_glob(rule.path, exact=True), rule
+        yield route_glob(rule.path, exact=True), True, rule
     if not rule.exempt:
-        yield route_glob(rule.path), rule.model_copy(update={"assume_visible": False})
+        yield route_glob(rule.path), False, rule.model_copy(update={"assume_visible": False})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,6 +71,7 @@ class Service:
     def __post_init__(self) -> None:
         object.__setattr__(self, "_router", Router(self.routes))
 
-    def rule(self, path: str) -> RouteRule | None:
-        """The first of the operator's rules that a path fits, or None."""
-        return self._router(path)
+    def rule(self, path: str, written: str = "") -> RouteRule | None:
+        """The first of the operator's rules that a path fits, or None. Rules that take labels away look at
+        the path as it was `written`, where that is another one."""
+        return self._router(path, written or path)
