@@ -39,10 +39,11 @@ class Claims:
         self._remembered = lru_cache(maxsize=4096)(self._find)
 
     def __call__(self, path: str, method: str) -> Claim:
-        """Who reads the responses of a path, or why nobody does."""
+        """Who reads the responses of a path, or why nobody does. Some servers hand on `post` as a method."""
         claim = self._remembered(path) if len(path) <= _KEPT else self._find(path)
         name = claim.dialect.name if claim.dialect and not claim.exempt else ""
-        if name and method not in _METHODS.get(name, ("POST",)):
+        methods = _METHODS.get(name, ("POST",)) if name else (method,)
+        if method not in methods and method.upper() not in methods:
             return Claim(claim.path)
         return claim
 

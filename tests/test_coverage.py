@@ -99,6 +99,15 @@ def test_a_spelling_of_an_operators_path_takes_no_label_away(tmp_path: Path) -> 
         assert one.call(Scripted(*answer(b"Hello", TEXT)), path=path).body.decode().startswith(MARK)
 
 
+@pytest.mark.parametrize("method", ["post", "Post"])
+def test_the_case_of_a_method_takes_no_label_away(tmp_path: Path, method: str) -> None:
+    """An app that answers it is labelled, on every kind of route."""
+    one = service(tmp_path, "routes: [{path: /ask, dialect: text}]")
+    assert said(one.call(Scripted(*answer(chat())), method=method).body).startswith(MARK)
+    got = one.call(Scripted(*answer(b"Hello", TEXT)), path="/ask", method=method)
+    assert got.body.decode().startswith(MARK)
+
+
 @pytest.mark.parametrize(
     "more",
     [

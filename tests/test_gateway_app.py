@@ -140,6 +140,14 @@ def test_our_marks_in_the_history_do_not_reach_the_upstream(base: str, api: Api)
     assert json.loads(api.body)["messages"][0]["content"] == PIECES[0] * 20_000
 
 
+def test_a_method_in_lower_case_takes_no_label_away(api: Api) -> None:
+    """A server that takes `post` for a method hands it on, and to the upstream it goes as POST."""
+    with serve(api) as upstream, serve(gateway(Labeler.load(), upstream), http="h11") as base:
+        answer, content = ask(base, "post", "/v1/chat/completions", {"messages": []})
+    assert (answer.status, api.paths[-1]) == (200, "/v1/chat/completions")
+    assert json.loads(content)["choices"][0]["message"]["content"].startswith("【AI生成】")
+
+
 def test_what_nobody_claims_passes_as_it_is(base: str) -> None:
     """A route that is no chat passes untouched, repeated headers and all."""
     answer, content = ask(base, "GET", "/v1/models")
