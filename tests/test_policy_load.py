@@ -56,7 +56,7 @@ MISTAKES: list[tuple[str, str, tuple[int, int, str], str]] = [
     ('"1"', "1.0", (2, 10, "version"), "quotes"),
     ("marker:", "jurisdiction: mars\nmarker:", (6, 15, "jurisdiction"), "known: cn"),
     ("marker:", "on_failure: blok\nmarker:", (6, 13, "on_failure"), "did you mean 'block'"),
-    ("[house]", "[house, nix]", (10, 24, "examples[0].scenarios[1]"), "known: general, house"),
+    ("[house]", "[house, nix]", (10, 24, "examples[0].scenarios[1]"), "known: general, house, medical"),
     ("我发烧了", "你好", (9, 3, "examples"), "no example reaches"),
     ("marker:\n  words: 【AI生成】\n", "", (1, 1, ""), "says nothing"),
     ("version", "id", (2, 1, "id"), "twice"),
@@ -70,9 +70,9 @@ MISTAKES: list[tuple[str, str, tuple[int, int, str], str]] = [
 
 
 def problems(folder: Path, text: str, name: str = "house.yaml") -> tuple[Problem, ...]:
-    """What is wrong with a policy that is used beside `general`."""
+    """What is wrong with a policy that is used beside `general` and `medical`."""
     (folder / name).write_text(text, encoding="utf-8")
-    (folder / "labeler.yaml").write_text(f"policies: [general, {name}]\n", encoding="utf-8")
+    (folder / "labeler.yaml").write_text(f"policies: [general, medical, {name}]\n", encoding="utf-8")
     try:
         load(folder / "labeler.yaml", environ={})
     except PolicyError as error:
@@ -105,6 +105,22 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
     )
     fields = {one.field for one in problems(tmp_path, text)}
     assert {"marker.words.any", "titel", "title", "match.pattern"} <= fields
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "field"),
+    [
+        ("title:", "titel: x\ntitle:", "titel"),
+        ("【AI生成】", "AI助手", "marker.words.any"),
+        ("id: house", "id: medical", "id"),
+    ],
+)
+def test_a_policy_with_mistakes_is_tried_all_the_same(tmp_path: Path, old: str, new: str, field: str) -> None:
+    """That no example reaches it, and names that examples should not have, are told beside the rest."""
+    text = GOOD.replace(old, new).replace("我发烧了", "你好").replace("[house]", "[house, medical, nix]")
+    assert {field, "examples", "examples[0].scenarios[2]"} <= {one.field for one in problems(tmp_path, text)}
+    reached = GOOD.replace(old, new).replace("[house]", "[medical]" if field == "id" else "[house]")
+    assert {one.field for one in problems(tmp_path, reached)} == {field}
 
 
 def test_problems_come_in_the_order_of_the_file(tmp_path: Path) -> None:

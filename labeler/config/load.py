@@ -31,16 +31,16 @@ def load(path: str | os.PathLike[str] | None = None, *, environ: Mapping[str, st
     topics, problems = _topics(document, Path(path) if path else Path())
     documents, found = _policy_documents(document, Path(path) if path else Path())
     problems += found
-    sources, found = validate_policies(documents, topics)
+    sources, drafts, found = validate_policies(documents, topics)
     problems += found
     known = frozenset(str(one.data["id"]) for one in documents if "id" in one.data)
     file, found = validate(document, ServiceFile, {"policies": known, "folder": _folder(path)})
     problems += [*document.problems, *found]
     policies = PolicySet.of(sources, topics, _settings(file, document))
-    problems += [*check_examples(policies, known), *check_default(policies)]
+    problems += [*check_examples(policies, drafts, known), *check_default(policies)]
     seal, found = _seal(file, document)
     problems += found
-    problems += _unreachable(file, sources)
+    problems += _unreachable(file, [*sources, *drafts])
     if problems or file is None:
         raise PolicyError(*problems)
     return _service(file, policies, seal)

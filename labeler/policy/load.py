@@ -9,7 +9,7 @@ from labeler.errors import Problem
 from labeler.policy.decide import reasons
 from labeler.policy.document import Document, parse, validate
 from labeler.policy.inherit import inherited
-from labeler.policy.model import Example, Policy
+from labeler.policy.model import Example, Policy, Tried
 from labeler.policy.picture import looks
 from labeler.policy.policies import PolicySet, Source
 from labeler.policy.topics import Topics
@@ -35,9 +35,13 @@ def read(path: Path, name: str) -> Document:
     return Document(name, {}, {}, {}, (problem,), sound=False)
 
 
-def validate_policies(documents: Iterable[Document], topics: Topics) -> tuple[list[Source], list[Problem]]:
-    """The policies that are valid by themselves, and all problems, those between files included."""
+def validate_policies(
+    documents: Iterable[Document], topics: Topics
+) -> tuple[list[Source], list[Source], list[Problem]]:
+    """The policies that are valid, those that are not though their examples can be tried (`match`, `examples`
+    and id alone, or a second one of an id), and all problems, those between files included."""
     sources: list[Source] = []
+    drafts: list[Source] = []
     problems: list[Problem] = []
     first: dict[str, Document] = {}
     for document in map(_whole, documents):
@@ -50,13 +54,16 @@ def validate_policies(documents: Iterable[Document], topics: Topics) -> tuple[li
         problems += [*document.problems, *found]
         name = str(document.data.get("id", ""))
         before = first.setdefault(name, document)
-        if name and before is not document:
+        if taken := name and before is not document:
             message = f"the id '{name}' is taken by another policy"
             problems.append(document.problem(("id",), message, f"{before.file} has it; rename one of them"))
-        elif policy is not None:
-            sources.append(Source(policy, document))
+        if policy is not None:
+            (drafts if taken else sources).append(Source(policy, document))
             problems += _undrawable(policy, document)
-    return sources, problems
+        elif (tried := validate(document, Tried, context)[0]) is not None:
+            draft = Policy.model_construct(id=tried.id, match=tried.match, examples=tried.examples)
+            drafts.append(Source(draft, document))
+    return sources, drafts, problems
 
 
 def _whole(document: Document) -> Document:
@@ -83,15 +90,24 @@ def _undrawable(policy: Policy, document: Document) -> Iterator[Problem]:
             yield document.problem(("picture", "label", "words", language), message)
 
 
-def check_examples(policies: PolicySet, known: frozenset[str]) -> Iterator[Problem]:
-    """Examples that name unknown scenarios, and policies that none of their own examples reaches."""
+def check_examples(policies: PolicySet, drafts: Iterable[Source], known: frozenset[str]) -> Iterator[Problem]:
+    """Examples that name unknown scenarios, and policies that none of their own examples reaches. A draft is
+    tried in the place of the policy whose id it has."""
     for source in policies.sources:
         yield from _unknown(source, known)
-        examples = source.policy.examples
-        if not any(_reaches(policies, source.policy.id, example) for example in examples):
-            message = "no example reaches this policy" if examples else "the policy has no examples"
-            hint = "add `- ask: ...` with a question that falls under it and `scenarios: [...]`"
-            yield source.document.problem(("examples",), message, hint)
+        yield from _unreached(policies, source)
+    for draft in drafts:
+        others = [one for one in policies.sources if one.policy.id != draft.policy.id]
+        yield from _unknown(draft, known)
+        yield from _unreached(PolicySet.of([*others, draft], policies.topics, policies.settings), draft)
+
+
+def _unreached(policies: PolicySet, source: Source) -> Iterator[Problem]:
+    examples = source.policy.examples
+    if not any(_reaches(policies, source.policy.id, example) for example in examples):
+        message = "no example reaches this policy" if examples else "the policy has no examples"
+        hint = "add `- ask: ...` with a question that falls under it and `scenarios: [...]`"
+        yield source.document.problem(("examples",), message, hint)
 
 
 def _unknown(source: Source, known: frozenset[str]) -> Iterator[Problem]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from labeler.labels.wording import JURISDICTIONS
 from labeler.policy.base import Id, Model, Name, jurisdiction_of
@@ -93,6 +93,19 @@ class Example(Model):
     headers: dict[str, str] = Field(default_factory=dict)
 
 
+Examples = Annotated[tuple[Example, ...], Field(validate_default=True)]
+
+
+class Tried(Model):
+    """What of a policy file has to be right so that its examples can be tried."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    id: Id
+    match: Condition
+    examples: Examples = ()
+
+
 class Policy(Model):
     """One policy: what falls under it, and what is said in an answer that does."""
 
@@ -128,7 +141,7 @@ class Policy(Model):
     off is then unlabelled."""
     formerly: tuple[Line, ...] = ()
     """Wordings of earlier versions, so that they are still known as marks in a conversation's history."""
-    examples: Annotated[tuple[Example, ...], Field(validate_default=True)] = ()
+    examples: Examples = ()
 
     @field_validator("jurisdiction")
     @classmethod
