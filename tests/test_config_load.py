@@ -109,6 +109,11 @@ def test_policies_come_from_files_and_folders(tmp_path: Path) -> None:
             "shipped are advertising, code, companion, ecommerce, education, finance, general",
         ),
         ("policies: []", 1, 11, "policies", "at least 1"),
+        ("policies: general", 1, 11, "policies", "must be a list (write [general])"),
+        ("limits: 3", 1, 9, "limits", "must be a mapping (its fields: request, response"),
+        ("headers: {labeler: maybe}", 1, 20, "headers.labeler", "true or false"),
+        ("tenants: [{name: x, keys: [sk-1]}]", 1, 28, "tenants[0].keys[0]", "as sha256sum prints them"),
+        ("language: Chinese", 1, 11, "language", "a language: zh"),
         ("policies: [general]\ndefault: house", 2, 10, "default", "in use are: general"),
         ("policies: [medical]", 1, 1, "default", "no policy 'general'"),
         ("mode: enforced", 1, 7, "mode", "did you mean 'enforce'"),
@@ -185,6 +190,9 @@ def test_an_override_without_a_file() -> None:
         ("LABELER__LIMITS__REQUST", "1", "did you mean 'request'"),
         ("LABELER__LIMITS", "1", "limits"),
         ("LABELER__LIMITS__ANSWER", "x", "no size"),
+        ("LABELER__POLICIES", "[general]", "must be a list (a variable holds a single value"),
+        ("LABELER__GATEWAY__UPSTREAMS__0__URL", "http://h", "gateway.upstreams: must be a list"),
+        ("LABELER__PROVIDER__EXTENSION", "00000", "provider.name: the field is missing"),
     ],
 )
 def test_a_wrong_variable_is_told_by_its_name(variable: str, value: str, says: str) -> None:

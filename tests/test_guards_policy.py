@@ -44,7 +44,7 @@ MISTAKES: list[tuple[str, str, tuple[int, int, str], str]] = [
     ("action: stop", "window: words", (11, 13, "guards.dose.window"), "'sentence' or 'none'"),
     ("action: stop", "within: 0", (11, 13, "guards.dose.within"), "greater than or equal to 1"),
     ("action: stop", "within: 11", (11, 13, "guards.dose.within"), "less than or equal to 10"),
-    ("action: stop", "unless: 过敏", (11, 13, "guards.dose.unless"), "must be a valid"),
+    ("action: stop", "unless: 过敏", (11, 13, "guards.dose.unless"), "must be a list"),
     ("    words: 用药请遵医嘱\n", "", (8, 5, "guards.dose.words"), "missing"),
     ("words: 用药请遵医嘱", "words: ''", (12, 12, "guards.dose.words.any"), "must be words"),
 ]

@@ -14,7 +14,7 @@ from labeler.config.people import Filing, Notices, Sessions
 from labeler.config.pictures import Pictures
 from labeler.config.provider import Provider
 from labeler.config.units import Seconds, Size
-from labeler.policy.base import Id, Model, Name
+from labeler.policy.base import Form, Id, Model, Name
 from labeler.policy.condition import Route
 from labeler.policy.document import Fault, fault
 from labeler.policy.topics import House
@@ -87,11 +87,14 @@ class RouteRule(Model):
         return self
 
 
+Hash = Annotated[str, Form("[0-9a-f]{64}", "64 hexadecimal digits in lower case, as sha256sum prints them")]
+
+
 class Tenant(Model):
     """A customer of the service, told by its API keys."""
 
     name: Name
-    keys: Annotated[tuple[Annotated[str, Field(pattern="^[0-9a-f]{64}$")], ...], Field(min_length=1)]
+    keys: Annotated[tuple[Hash, ...], Field(min_length=1)]
     """SHA-256 of each API key, in hex: `printf %s KEY | sha256sum`. The keys themselves stand nowhere."""
 
 
@@ -135,7 +138,7 @@ class Limits(Model):
 class Upstream(Model):
     """Where the gateway sends requests whose path begins with `path`; the longest one counts."""
 
-    path: str = Field(default="/", pattern="^/")
+    path: Annotated[str, Form("/.*", "the beginning of a path: /v1")] = "/"
     url: Annotated[str, AfterValidator(_url)]
 
 
@@ -161,7 +164,7 @@ class ServiceFile(Model):
     of policies under others are not said. Without `cn` the first one's base policy is the default."""
     default: Scenario = Field(default="general", validate_default=True)
     """The policy that applies to every request."""
-    language: str = Field(default="zh", pattern="^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")
+    language: Annotated[str, Form("[a-z]{2,3}(-[A-Za-z0-9]{2,8})*", "a language: zh, en, zh-Hant")] = "zh"
     """Of the labels, where the question's own language does not tell."""
     detection: Detection = Detection()
     mode: Literal["enforce", "observe"] = "enforce"

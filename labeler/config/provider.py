@@ -5,12 +5,12 @@ from __future__ import annotations
 import os.path
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field, ValidationInfo, model_validator
+from pydantic import AfterValidator, ValidationInfo, model_validator
 
 from labeler.labels.credit_code import fault_of
 from labeler.labels.provider_code import credit_code_in, fault_of_code, provider_code
 from labeler.labels.security import Mode
-from labeler.policy.base import Model, Name
+from labeler.policy.base import Form, Model, Name
 from labeler.policy.document import Fault, fault
 
 
@@ -59,7 +59,7 @@ class Provider(Model):
     """The unified social credit code (GB 32100-2015) of the service's operator, not of the model's."""
     code: Annotated[str, AfterValidator(_code)] | None = None
     """The whole provider code (TC260-PG-20252A), where it is known; it has to hold `credit_code`."""
-    extension: Annotated[str, Field(pattern="^[0-9A-Z]{5}$")] = "00000"
+    extension: Annotated[str, Form("[0-9A-Z]{5}", "5 digits or capital letters: 00000")] = "00000"
     """Positions 23 to 27 of the code that is made of `credit_code`."""
     seal: SealRule = SealRule()
 

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import re
+from dataclasses import dataclass
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    ValidationInfo,
+)
+from pydantic_core import CoreSchema, core_schema
 
 from labeler.policy.document import Fault, fault
 from labeler.policy.patterns import compile_pattern
@@ -19,8 +30,29 @@ def _pattern(pattern: str) -> str:
     return pattern
 
 
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A text of a certain form: the regular expression that all of it fits, and the same in plain words."""
+
+    pattern: str
+    words: str
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self._checked, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {**handler(schema), "pattern": f"^{self.pattern}$"}
+
+    def _checked(self, text: str) -> str:
+        if not re.fullmatch(self.pattern, text):
+            raise fault(Fault(f"must be {self.words}"))
+        return text
+
+
 Name = Annotated[str, Field(min_length=1)]
-Id = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,63}$")]
+Id = Annotated[str, Form(r"[a-z][a-z0-9-]{0,63}", "lower-case letters, digits and hyphens: my-policy")]
 Pattern = Annotated[str, AfterValidator(_pattern)]
 """An RE2 expression."""
 

@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from labeler.policy.base import Model, Name, Pattern
+from labeler.policy.base import Form, Model, Name, Pattern
 from labeler.policy.document import Fault, fault
 from labeler.policy.patterns import route_glob
 from labeler.policy.topics.fold import fold
@@ -61,14 +61,14 @@ class Valued(Model):
 class Header(Valued):
     """A request header: present, or with a value that fits the glob `value` or holds `pattern`."""
 
-    name: Annotated[str, Field(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")]
+    name: Annotated[str, Form(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", "the name of a header: X-Team")]
     """Case does not matter."""
 
 
 class Member(Valued):
     """A field of the request's JSON: present, or with a value that fits the glob `value` or holds `pattern`."""
 
-    path: Annotated[str, Field(pattern=r"^[^.\s]+(\.[^.\s]+)*$")]
+    path: Annotated[str, Form(r"[^.\s]+(\.[^.\s]+)*", "names with dots between them: metadata.scene")]
     """Names with dots between them, as `metadata.scene`; of a list every item is looked at."""
 
 

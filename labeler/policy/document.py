@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from typing import Any, Literal, TypeVar
 
 import yaml
@@ -12,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import PydanticCustomError
 
 from labeler.errors import Problem
+from labeler.policy.mistakes import nearest, told
 
 FieldPath = tuple[str | int, ...]
 Where = tuple[int, int]
@@ -40,15 +40,19 @@ class Document:
 
     def problem(self, path: FieldPath, message: str, hint: str = "", *, at: At = "value") -> Problem:
         """What is wrong at `path`, placed at the nearest part of it that the file really has."""
-        for end in range(len(path), 0, -1):
-            if origin := self.origins.get(path[:end]):
-                return Problem(origin, 0, 0, spell(path), message, hint)
+        if origin := self.origin(path):
+            return Problem(origin, 0, 0, spell(path), message, hint)
         if self.base is not None and self.base.depth(path) > self.depth(path):
             return self.base.problem(path, message, hint, at=at)
         marks = self.keys if at == "key" else self.values
         known = next((path[:end] for end in range(len(path), -1, -1) if path[:end] in self.values), ())
         line, column = marks.get(path) or self.values.get(known, (1, 1))
         return Problem(self.file, line, column, spell(path), message, hint)
+
+    def origin(self, path: FieldPath) -> str:
+        """Where a value stands that is not the file's own, as an environment variable; "" for the file."""
+        found = (self.origins.get(path[:end]) for end in range(len(path), 0, -1))
+        return next(filter(None, found), "")
 
     def depth(self, path: FieldPath) -> int:
         """How much of a path the file itself has."""
@@ -64,8 +68,20 @@ class Document:
         return replace(self, data=data, base=base, problems=problems, sound=self.sound and base.sound)
 
     def override(self, path: FieldPath, value: str, origin: str) -> Document:
-        """The same document with one value replaced by one that stands elsewhere, at `origin`."""
-        return replace(self, data=_put(self.data, path, value), origins={**self.origins, path: origin})
+        """The same document with one value replaced by one that stands elsewhere, at `origin`; so do the
+        mappings around it that the file lacks."""
+        made = [path[:end] for end in range(_levels(self.data, path), len(path) + 1)]
+        data = _put(self.data, path, value)
+        return replace(self, data=data, origins={**self.origins, **dict.fromkeys(made, origin)})
+
+
+def _levels(data: object, path: FieldPath) -> int:
+    """How many names of a path lead to the first value that is no mapping."""
+    for level, name in enumerate(path):
+        if not isinstance(data, Mapping):
+            return level
+        data = data.get(name)
+    return len(path)
 
 
 def _put(data: object, path: FieldPath, value: str) -> dict[str, Any]:
@@ -213,25 +229,11 @@ def _problems(document: Document, model: type[BaseModel], error: Any) -> Iterabl
             at: At = "key" if "[key]" in error["loc"] else "value"
             yield document.problem((*path, *one.path), one.message, one.hint, at=at)
     elif error["type"] == "extra_forbidden":
-        hint = _nearest(str(path[-1]), _fields(model, path[:-1]))
+        hint = nearest(str(path[-1]), _fields(model, path[:-1]))
         yield document.problem(path, "unknown field", hint, at="key")
-    elif error["type"] == "missing":
-        yield document.problem(path, "the field is missing", f"add `{path[-1]}:`")
-    elif error["type"] == "string_type" and isinstance(error["input"], bool | int | float):
-        yield document.problem(path, "must be text", "put it in quotes")
     else:
-        hint = _nearest(str(error["input"]), _choices(error)) if error["type"] == "literal_error" else ""
-        yield document.problem(path, error["msg"].replace("Input should", "must"), hint)
-
-
-def _choices(error: Any) -> list[str]:
-    return [word for word in str(error["ctx"]["expected"]).split("'") if word.strip(" ,or")]
-
-
-def _nearest(word: str, known: Iterable[str]) -> str:
-    names = list(known)
-    close = get_close_matches(word, names, 1)
-    return f"did you mean '{close[0]}'?" if close else f"known here: {', '.join(names)}"
+        message, hint = told(error, lambda: _fields(model, path), variable=bool(document.origin(path)))
+        yield document.problem(path, message, hint)
 
 
 def _fields(model: type[BaseModel], path: FieldPath) -> list[str]:

@@ -76,13 +76,16 @@ class Disclaimer(Model):
         return words
 
 
+Messages = Annotated[tuple[str, ...], Field(min_length=1)]
+
+
 class Example(Model):
     """A request and the scenarios that it must lead to; `labeler policy test` tries them."""
 
     ask: Annotated[
-        tuple[str, ...],
+        Messages,
         BeforeValidator(
-            lambda ask: (ask,) if isinstance(ask, str) else ask, json_schema_input_type=str | tuple[str, ...]
+            lambda ask: (ask,) if isinstance(ask, str) else ask, json_schema_input_type=str | Messages
         ),
     ]
     """What the user writes: one message, or the user's messages of a conversation, oldest first."""

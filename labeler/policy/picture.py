@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from labeler.labels.wording import JURISDICTIONS
-from labeler.policy.base import Model, jurisdiction_of
+from labeler.policy.base import Form, Model, jurisdiction_of
 from labeler.policy.document import fault
 from labeler.policy.words import ANY, Words, faults_of_label
 from labeler.values import Look, PictureRule, Position
@@ -32,8 +32,8 @@ def _font(path: str, info: ValidationInfo) -> str:
     return os.path.join(folder, path) if path else ""
 
 
-Colour = Annotated[str, Field(pattern="^#[0-9a-fA-F]{6}$")]
-NoColour = Annotated[str, Field(pattern="^(#[0-9a-fA-F]{6})?$")]
+Colour = Annotated[str, Form("#[0-9a-fA-F]{6}", "a colour in quotes: '#ffffff'")]
+NoColour = Annotated[str, Form("(#[0-9a-fA-F]{6})?", "a colour in quotes, '#ffffff', or ''")]
 """A colour, or "" for none."""
 _LOOK = Look()
 

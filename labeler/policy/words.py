@@ -35,6 +35,8 @@ def _language(key: str) -> str:
 
 
 def _spread(words: Any) -> Any:
+    if not isinstance(words, str | Mapping):
+        raise fault(Fault("must be one text, or one for each language", "write for example `zh: 【AI生成】`"))
     return {ANY: words} if isinstance(words, str) else words
 
 

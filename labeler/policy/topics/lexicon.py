@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from labeler.errors import Problem
 from labeler.policy import base as policy_base
-from labeler.policy.base import Id, Model
+from labeler.policy.base import Form, Id, Model
 from labeler.policy.document import Document, Fault, FieldPath, fault
 from labeler.policy.topics.fold import fold_term
 
@@ -56,7 +56,7 @@ class Lexicon(Model):
     """One file of a topic. Several files with one id make one topic, met when one of them is."""
 
     id: Id
-    language: str = Field(default="", pattern="^([a-z]{2,3})?$")
+    language: Annotated[str, Form("([a-z]{2,3})?", "a language of two or three letters: zh")] = ""
     """Of the words; for people."""
     version: str
     threshold: float = Field(gt=0)
