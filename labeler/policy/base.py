@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from pydantic import (
     AfterValidator,
@@ -14,6 +14,7 @@ from pydantic import (
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
     ValidationInfo,
+    field_validator,
 )
 from pydantic_core import CoreSchema, core_schema
 
@@ -58,9 +59,21 @@ Pattern = Annotated[str, AfterValidator(_pattern)]
 
 
 class Model(BaseModel):
-    """The base of everything that stands in a configuration file: frozen, no unknown fields."""
+    """The base of everything that stands in a configuration file: frozen, no unknown fields, and no switch
+    (`yes`, `on`) where a number belongs."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_switch(cls, value: Any, info: ValidationInfo) -> Any:
+        if isinstance(value, bool) and _numeric(cls.model_fields[info.field_name or ""].annotation):
+            raise fault(Fault("must be a number", "YAML takes yes, no, on and off for true and false"))
+        return value
+
+
+def _numeric(kind: Any) -> bool:
+    return kind in (int, float) or any(map(_numeric, get_args(kind)))
 
 
 def jurisdiction_of(info: ValidationInfo) -> str:
