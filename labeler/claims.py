@@ -21,7 +21,7 @@ class Claim:
     """What the operator's rules and the dialects say about a path: who reads it, which scenarios
     it adds, or why it is exempt. Without a dialect and a reason nobody claims it. `path` is without
     what servers take as nothing (`//`, `/./`, a slash or a line feed at the end). `assume_visible`: its
-    pictures carry a visible label of the upstream's own."""
+    pictures carry a visible label of the upstream's own. `rule` is the operator's glob that fits."""
 
     path: str = ""
     dialect: Dialect | None = None
@@ -29,6 +29,7 @@ class Claim:
     unread: tuple[str, ...] = ()
     exempt: str = ""
     assume_visible: bool = False
+    rule: str = ""
 
 
 class Claims:
@@ -58,7 +59,8 @@ class Claims:
             return Claim(path, dialect)
         if rule.dialect:
             dialect = DIALECTS[rule.dialect]
-        return Claim(path, dialect, rule.scenarios, rule.unread, rule.exempt, rule.assume_visible)
+        said = (rule.scenarios, rule.unread, rule.exempt, rule.assume_visible, rule.path)
+        return Claim(path, dialect, *said)
 
 
 def _plain(path: str) -> str:

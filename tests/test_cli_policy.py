@@ -48,7 +48,7 @@ def house(folder: Path, text: str = HOUSE) -> str:
     file = folder / "labeler.yaml"
     file.write_text(
         "policies: [general, medical, house.yaml]\nroutes:\n"
-        "  - {path: /titles, exempt: titles only}\n  - {path: /ward/*, scenarios: [medical]}\n",
+        "  - {path: /titles, exempt: titles only}\n  - {path: /ward/**, scenarios: [medical]}\n",
         encoding="utf-8",
     )
     return str(file)
@@ -179,6 +179,32 @@ def test_explain_follows_the_operator_s_routes(tmp_path: Path, capsys: pytest.Ca
     titles = explained(capsys, "你好", "--route", "/titles", "--config", config)
     assert (titles["scenarios"], titles["labels"]) == ([], [])
     assert titles["because"][0]["found"] == ["titles only"]
+
+
+@pytest.mark.parametrize(
+    ("route", "settings", "effect", "says"),
+    [
+        ("/v1/chat/completions", "", "labelled", "scenarios: general"),
+        ("/WARD/1/v1/chat/completions/", "", "labelled", "scenarios: general, medical"),
+        ("/v1/responses", "", "unclaimed", "NOT labelled: nothing claims /v1/responses; name it under"),
+        ("/v1/responses", "unclaimed: block", "refused", "NOT answered (`unclaimed: block`): nothing claims"),
+        ("/v1/responses", "unclaimed: block\nmode: observe", "unclaimed", "NOT labelled: nothing claims"),
+        ("/titles", "mode: observe", "exempt", "NOT labelled: /titles is exempt"),
+        ("/v1/chat/completions", "mode: observe", "observed", "NOT labelled: `mode: observe`"),
+    ],
+)
+def test_explain_tells_what_a_service_makes_of_it(
+    tmp_path: Path, route: str, settings: str, effect: str, says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A route that a service would not label is told as such, first and for programs too."""
+    config = house(tmp_path)
+    with open(config, "a", encoding="utf-8") as file:
+        file.write(settings)
+    found = explained(capsys, "你好", "--route", route, "--config", config)
+    assert found["effect"] == effect
+    assert ("general" in found["scenarios"]) == (effect != "exempt")
+    assert run("explain", "你好", "--route", route, "--config", config) == 0
+    assert capsys.readouterr().out.startswith(says)
 
 
 @pytest.mark.parametrize(

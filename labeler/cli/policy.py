@@ -11,6 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TextIO
 
+from labeler.claims import Claim, Claims
 from labeler.cli import add_config, config_path, policy_eval
 from labeler.config import Service, ServiceFile, load
 from labeler.errors import Problem
@@ -36,6 +37,9 @@ examples:
   labeler policy explain 那要吃多少？ --messages earlier.json
 
 FILE is JSON: the messages before TEXT, as strings (the user's) or as {"role": ..., "content": ...}.
+
+--json has `effect` beside the decision, which is what a service makes of it on this route: `labelled`,
+`observed`, `exempt`, `unclaimed` or `refused`.
 """
 
 
@@ -186,26 +190,45 @@ def run_explain(arguments: argparse.Namespace) -> int:
     if not messages:
         print("labeler policy explain: TEXT or --messages FILE is needed", file=sys.stderr)
         return 2
-    verdict = _verdict(load(config_path(arguments)), arguments, messages)
+    service = load(config_path(arguments))
+    claim = Claims(service)(arguments.route, "POST")
+    verdict = _verdict(service, claim, arguments, messages)
+    effect, why = _effect(service, claim)
     if arguments.json:
-        print(json.dumps(_plain(verdict), ensure_ascii=False, indent=2))
+        print(json.dumps({**_plain(verdict), "effect": effect}, ensure_ascii=False, indent=2))
     else:
-        print("\n".join(_report(verdict)))
+        print("\n".join([*([why] if why else []), *_report(verdict)]))
     return 0
 
 
-def _verdict(service: Service, arguments: argparse.Namespace, messages: tuple[str, ...]) -> Verdict:
+def _effect(service: Service, claim: Claim) -> tuple[str, str]:
+    """What a running service makes of the decision on this route: in a word, and for people where it is not
+    to label."""
+    if claim.exempt:
+        return "exempt", f"NOT labelled: {claim.path} is exempt"
+    if claim.dialect is None:
+        why = f"nothing claims {claim.path}; name it under `routes:` with a dialect"
+        if service.unclaimed == "block" and service.mode == "enforce":
+            return "refused", f"NOT answered (`unclaimed: block`): {why}"
+        return "unclaimed", f"NOT labelled: {why}"
+    if service.mode == "observe":
+        return "observed", "NOT labelled: `mode: observe` only reports what would be said"
+    return "labelled", ""
+
+
+def _verdict(
+    service: Service, claim: Claim, arguments: argparse.Namespace, messages: tuple[str, ...]
+) -> Verdict:
     """The decision, the operator's route rules included, as a running service makes it."""
-    rule = service.rule(arguments.route)
-    if rule is not None and rule.exempt:
-        because = Because("", f"routes: {rule.path} is exempt", (rule.exempt,))
+    if claim.exempt:
+        because = Because("", f"routes: {claim.rule} is exempt", (claim.exempt,))
         return Verdict((), (), (because,), service.policies.revision, service.language)
     exchange = Exchange(
-        route=arguments.route,
+        route=claim.path,
         headers=dict(arguments.header),
         model=arguments.model,
         messages=messages,
-        assumed=rule.scenarios if rule else (),
+        assumed=claim.scenarios,
     )
     return decide(service.policies, exchange)
 
