@@ -119,6 +119,8 @@ def shown(url: str) -> str:
     try:
         parts = urlsplit(url)
         parts.port  # noqa: B018 - raises where what stands behind the colon is no port but a password
+        if not parts.netloc and "@" in url:
+            return "a broken URL"
     except ValueError:
         return "a broken URL"
     plain = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))

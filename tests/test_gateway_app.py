@@ -209,7 +209,8 @@ def test_upstreams_and_timeouts_come_from_the_configuration(tmp_path: Path, api:
 
 
 @pytest.mark.parametrize(
-    ("upstream", "says"), [(None, "--upstream URL"), ("ftp://x", "no URL"), ("x:80", "no URL")]
+    ("upstream", "says"),
+    [(None, "--upstream URL"), ("ftp://x", "no URL"), ("x:80", "no URL"), ("http://x?y", "neither")],
 )
 def test_wrong_upstream_is_the_callers_mistake(upstream: str | None, says: str) -> None:
     """No upstream, or one that is no URL of a service, is an error before anything is served."""

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
+from base64 import b64encode
 from collections.abc import Iterator
 from http.client import HTTPConnection, HTTPResponse
 from typing import Any
@@ -158,6 +159,17 @@ def test_request_headers_pass_without_the_hop_by_hop_ones(base: str, upstream: s
         ["x-name", "名字".encode().decode("latin-1")],
         ["x-empty", ""],
     ]
+
+
+def test_an_upstream_s_own_credentials_are_for_requests_without_any(upstream: str) -> None:
+    """User name and password in the upstream's URL go up where the client sends no `Authorization`; one that
+    it sends goes up as it is."""
+    with serve(Proxy({"/": upstream.replace("://", "://us%40er:p%3Aass@")})) as base:
+        without = echoed(base)["headers"]
+        own = echoed(base, headers=[("Authorization", "Bearer sk-123")])["headers"]
+    assert ["authorization", "Basic " + b64encode(b"us@er:p:ass").decode()] in without
+    assert [value for name, value in own if name == "authorization"] == ["Bearer sk-123"]
+    assert ["host", urlsplit(upstream).netloc] in without
 
 
 def test_response_headers_pass_without_the_hop_by_hop_ones(base: str) -> None:

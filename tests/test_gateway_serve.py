@@ -71,6 +71,22 @@ def test_serves_without_any_configuration_and_ends_cleanly() -> None:
         assert "Traceback" not in rest[1]
 
 
+def test_an_upstream_s_password_is_not_printed() -> None:
+    """Neither in the line that says what is fronted nor where the URL is wrong."""
+    with serving("--upstream", "http://user:secret@127.0.0.1:1/base") as (_, _, line):
+        assert "http://127.0.0.1:1/base" in line
+        assert "secret" not in line
+    for wrong in (
+        "ftp://user:secret@host",
+        "user:secret@host",
+        "http://user:secret@host?x",
+        "http://user:secret",
+    ):
+        code, said = failing("--upstream", wrong)
+        assert code == 2
+        assert "secret" not in said
+
+
 def test_running_answers_end_before_the_process_does() -> None:
     """An answer that is under way when SIGTERM comes arrives whole."""
     with serve(hello) as upstream, serving("--upstream", upstream) as (process, base, _):

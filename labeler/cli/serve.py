@@ -11,6 +11,7 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from labeler.cli import add_config, config_path
+from labeler.deadline import shown
 from labeler.engine import Labeler
 from labeler.errors import LabelerError, MissingExtra, PolicyError, Problem
 from labeler.values import Outcome
@@ -75,7 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
     )
     with _listen(arguments.host, arguments.port) as listener:
         signal.signal(signal.SIGTERM, _end)
-        behind = ", ".join(f"{one.url} ({one.path})" for one in fronted(labeler, arguments.upstream))
+        behind = ", ".join(f"{shown(one.url)} ({one.path})" for one in fronted(labeler, arguments.upstream))
         print(f"listening on {_url(listener)}, in front of {behind}", flush=True)
         uvicorn.Server(config).run(sockets=[listener])
     return 0

@@ -6,14 +6,13 @@ Validation takes a context: `policies`, the ids of the policies in use.
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self, get_args
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 
 from labeler.config.people import Filing, Notices, Sessions
 from labeler.config.pictures import Pictures
 from labeler.config.provider import Provider
-from labeler.config.units import Seconds, Size
+from labeler.config.units import Seconds, ServiceUrl, Size
 from labeler.policy.base import Form, Id, Model, Name
 from labeler.policy.condition import Route
 from labeler.policy.document import Fault, fault
@@ -38,17 +37,6 @@ def _reason(reason: str) -> str:
             Fault("an exempt route needs a reason", "for example `exempt: titles, which nobody reads`")
         )
     return reason
-
-
-def _url(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-        sound = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        sound = False
-    if not sound or parts.query or parts.fragment:
-        raise fault(Fault(f"'{url}' is no URL of a service", "write for example https://api.deepseek.com"))
-    return url
 
 
 Jurisdiction = Literal["cn", "eu", "us-ca", "kr", "in"]
@@ -139,7 +127,8 @@ class Upstream(Model):
     """Where the gateway sends requests whose path begins with `path`; the longest one counts."""
 
     path: Annotated[str, Form("/.*", "the beginning of a path: /v1")] = "/"
-    url: Annotated[str, AfterValidator(_url)]
+    url: ServiceUrl
+    """`https://user:password@host` gives credentials to requests that come with none."""
 
 
 class Gateway(Model):

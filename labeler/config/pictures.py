@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from typing import Annotated, Self
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
-from labeler.config.units import Seconds, Size
+from labeler.config.units import Seconds, ServiceUrl, Size
 from labeler.errors import PolicyError
 from labeler.fetch import Fetching
 from labeler.links import KEY
@@ -21,13 +20,6 @@ def _host(host: str) -> str:
     except PolicyError as error:
         raise fault(Fault(error.problems[0].message, error.problems[0].hint)) from None
     return host
-
-
-def _base(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        raise fault(Fault(f"'{url}' is no URL of a service", "write for example https://ai.example.com"))
-    return url
 
 
 def _key(key: str) -> str:
@@ -59,7 +51,7 @@ class Pictures(Model):
     workers: int = Field(default=2, ge=1, le=64)
     """Pictures that are worked on at the same time; each needs about twice its raw pixels of memory."""
     fetch: Fetch = Fetch()
-    public_url: Annotated[str, AfterValidator(_base)] | None = None
+    public_url: ServiceUrl | None = None
     """Of the gateway, as clients see it; `url: proxy` makes links below it."""
     link_key: Annotated[str, AfterValidator(_key)] | None = None
     """Signs these links; the same for all replicas. Give it by LABELER__PICTURES__LINK_KEY."""

@@ -1,12 +1,14 @@
-"""Sizes and times as people write them."""
+"""Sizes, times and URLs as people write them."""
 
 from __future__ import annotations
 
 import re
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
+from labeler.deadline import shown
 from labeler.policy.document import Fault, fault
 
 _UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
@@ -22,6 +24,23 @@ def _bytes(size: Any) -> Any:
     return int(float(match[1]) * _UNITS[match[2].lower()])
 
 
+def _service(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        sound = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        sound = False
+    if not sound:
+        raise fault(
+            Fault(f"'{shown(url)}' is no URL of a service", "write for example https://api.deepseek.com")
+        )
+    if parts.query or parts.fragment:
+        raise fault(Fault("the URL of a service has neither `?` nor `#`", "paths are put behind it"))
+    return url
+
+
 Size = Annotated[int, BeforeValidator(_bytes, json_schema_input_type=int | str), Field(gt=0)]
 """Bytes: a number, or as in `32 MiB`."""
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+ServiceUrl = Annotated[str, AfterValidator(_service)]
+"""The base URL of a service, http or https."""

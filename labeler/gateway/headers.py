@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterable
+from urllib.parse import unquote_to_bytes, urlsplit, urlunsplit
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -34,6 +36,17 @@ def end_to_end(raw: Iterable[tuple[bytes, bytes]]) -> Headers:
     options = b",".join(value for name, value in fields if name == b"connection").lower().split(b",")
     named = {option.strip() for option in options}
     return [field for field in kept if field[0] not in named]
+
+
+def credentials(url: str) -> tuple[str, str]:
+    """A URL without user name and password, and the `Authorization` that they stand for, "" for none."""
+    scheme, netloc, *rest = urlsplit(url)
+    userinfo, there, host = netloc.rpartition("@")
+    if not there:
+        return url, ""
+    user, _, password = map(unquote_to_bytes, userinfo.partition(":"))
+    basic = base64.b64encode(user + b":" + password).decode()
+    return urlunsplit((scheme, host, *rest)), f"Basic {basic}"
 
 
 def request_headers(raw: Iterable[tuple[bytes, bytes]]) -> list[tuple[str, str]]:

@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
 from labeler.errors import LabelerError, MissingExtra
-from labeler.gateway.headers import Headers, request_headers, response_headers
+from labeler.gateway.headers import Headers, credentials, request_headers, response_headers
 from labeler.gateway.redirects import STATUSES, led_back
 
 try:
@@ -59,7 +59,8 @@ class Proxy:
     """Forwards each request to the upstream of the longest matching path prefix.
 
     `upstreams` maps a path prefix (`/` for all) to a base URL. The prefix stays in the path: the target
-    is base URL + path + query as they came in. `connect_timeout` and `read_timeout` are in seconds; the
+    is base URL + path + query as they came in; user name and password in the URL are for requests without
+    an `Authorization` of their own. `connect_timeout` and `read_timeout` are in seconds; the
     second bounds the time to the start of an answer and between two pieces of it, never the whole.
     `connections` bounds those that are open at once to one upstream.
     """
@@ -72,7 +73,7 @@ class Proxy:
         read_timeout: float = 600.0,
         connections: int = 1000,
     ) -> None:
-        routes = ((prefix.rstrip("/"), url.rstrip("/")) for prefix, url in upstreams.items())
+        routes = ((prefix.rstrip("/"), *credentials(url.rstrip("/"))) for prefix, url in upstreams.items())
         self._routes = sorted(routes, key=lambda route: len(route[0]), reverse=True)
         self._timeout = aiohttp.ClientTimeout(
             total=None, connect=read_timeout, sock_connect=connect_timeout, sock_read=read_timeout
@@ -122,8 +123,11 @@ class Proxy:
     async def _ask(self, scope: Scope, client: _Client) -> aiohttp.ClientResponse:
         """Send the request; return the answer as soon as its headers are there. Raises Refusal."""
         try:
-            target, headers = self._target(scope), request_headers(scope["headers"])
-            missing = _UNASKED.difference([name for name, _ in headers])
+            (target, authorization), headers = self._target(scope), request_headers(scope["headers"])
+            names = [name for name, _ in headers]
+            if authorization and "authorization" not in names:
+                headers.append(("authorization", authorization))
+            missing = _UNASKED.difference(names)
             return await self._session().request(
                 scope["method"],
                 target,
@@ -141,30 +145,32 @@ class Proxy:
         except ValueError as error:
             raise Refusal(400, "bad_request", f"this request cannot be forwarded: {error}") from None
 
-    def _target(self, scope: Scope) -> URL:
+    def _target(self, scope: Scope) -> tuple[URL, str]:
+        """Where a request goes, and with which `Authorization` if it has none."""
         path = _path(scope)
         if not path.startswith("/"):  # `OPTIONS *`; and `@elsewhere` would change the host
             message = "its path does not begin with a slash"
             raise ValueError(message)
         query = scope["query_string"]
         tail = f"{path}?{query.decode('ascii')}" if query else path
-        if (base := self._base(path)) is None:
+        if (found := self._upstream(path)) is None:
             raise Refusal(404, "no_upstream", "no upstream is configured for this path")
-        return URL(base + tail, encoded=True)
+        base, authorization = found
+        return URL(base + tail, encoded=True), authorization
 
-    def _base(self, path: str) -> str | None:
-        """The URL of the upstream for a path."""
+    def _upstream(self, path: str) -> tuple[str, str] | None:
+        """The URL of the upstream for a path, and the `Authorization` for those who have none."""
         fitting = (
-            base
-            for prefix, base in self._routes
+            (base, authorization)
+            for prefix, base, authorization in self._routes
             if path.startswith(prefix) and path[len(prefix) :][:1] in ("", "/", "?")
         )
         return next(fitting, None)
 
     def _led_back(self, headers: Headers, target: URL, path: str) -> Headers:
-        base = self._base(path)
-        assert base is not None  # it has answered
-        headers, away = led_back(headers, target, base, lambda to: self._base(to) == base)
+        upstream = self._upstream(path)
+        assert upstream is not None  # it has answered
+        headers, away = led_back(headers, target, upstream[0], lambda to: self._upstream(to) == upstream)
         if away:
             logger.warning("%s: the upstream redirects to %s: nothing labels what is there", path, away)
         return headers

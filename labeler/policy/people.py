@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from labeler.deadline import shown
 from labeler.policy.base import Model, Name
 from labeler.policy.document import Fault, fault
 from labeler.policy.words import Words
@@ -27,7 +28,7 @@ def _period(said: object) -> object:
 def _webhook(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.fragment:
-        raise fault(Fault(f"'{url}' is no URL", "write for example https://desk.example.com/handoff"))
+        raise fault(Fault(f"'{shown(url)}' is no URL", "write for example https://desk.example.com/handoff"))
     return url
 
 
