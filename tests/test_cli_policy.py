@@ -164,6 +164,15 @@ def test_explain_takes_a_conversation(
     assert "medical" in explained(capsys, "--messages", str(file))["scenarios"]
 
 
+def test_a_byte_order_mark_before_a_conversation_is_welcome(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Editors on Windows write one."""
+    file = tmp_path / "earlier.json"
+    file.write_text(json.dumps(["孩子发烧39度怎么办"]), encoding="utf-8-sig")
+    assert "medical" in explained(capsys, "--messages", str(file))["scenarios"]
+
+
 def test_the_assistant_s_words_do_not_count(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Only what the user wrote is looked at."""
     file = tmp_path / "earlier.json"

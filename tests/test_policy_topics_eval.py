@@ -66,6 +66,14 @@ def test_precision_and_recall_leave_also_out(tmp_path: Path, capsys: pytest.Capt
     assert [(one["source"], one["recall"]) for one in made["sources"]] == [("a", 1.0), ("b", 0.0)]
 
 
+def test_a_byte_order_mark_before_the_rows_is_welcome(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Editors on Windows write one."""
+    assert run(tmp_path, rows="\ufeff" + json.dumps(ROWS[0])) == 0
+    assert capsys.readouterr().out.startswith("1 questions")
+
+
 def test_alarms_are_counted_on_harmless_questions(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Harmless is what has none of the four risk scenarios."""
     made = result(tmp_path, capsys)

@@ -96,7 +96,7 @@ def _header(text: str) -> tuple[str, str]:
 
 def _messages(file: str) -> tuple[str, ...]:
     try:
-        messages = json.loads(Path(file).read_text(encoding="utf-8"))
+        messages = json.loads(Path(file).read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
         message = f"{file}: {error}"
         raise argparse.ArgumentTypeError(message) from None

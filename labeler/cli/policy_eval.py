@@ -119,7 +119,7 @@ def _topics(policies: PolicySet) -> Find:
 
 def _read(file: Path) -> Iterator[dict[str, Any]]:
     try:
-        with file.open(encoding="utf-8") as lines:
+        with file.open(encoding="utf-8-sig") as lines:
             for number, line in enumerate(lines, 1):
                 if line.strip():
                     yield _checked(file, number, line)
