@@ -79,6 +79,12 @@ class Labeler:
         self._counts: Counter[str] = Counter()
         self._lock = threading.Lock()
 
+    def __setattr__(self, name: str, value: object) -> None:
+        if name in self.__dict__:
+            msg = f"a Labeler is immutable: make another one for another {name}"
+            raise AttributeError(msg)
+        super().__setattr__(name, value)
+
     @classmethod
     def load(
         cls, path: str | os.PathLike[str] | None = None, *, on_outcome: OnOutcome | None = None

@@ -187,6 +187,16 @@ def test_unknown_arguments(way: Call) -> None:
         way(service(), ["Hello"], scenario=["medical"])
 
 
+@pytest.mark.parametrize("name", ["service", "studio", "tenants", "reminders"])
+def test_a_labeler_does_not_change(tmp_path: Path, name: str) -> None:
+    """Whoever shares it cannot put something else into it for all the others."""
+    one, other = service().labeler, service(tmp_path, "mode: observe").labeler
+    before = getattr(one, name)
+    with pytest.raises(AttributeError, match=f"immutable.*{name}"):
+        setattr(one, name, getattr(other, name))
+    assert getattr(one, name) is before
+
+
 @ways
 def test_structured_block(tmp_path: Path, way: Call) -> None:
     """Under `structured: block` a JSON text does not come out."""
