@@ -220,14 +220,18 @@ def test_pass_in_a_stream_before_the_marker(tmp_path: Path, fault: list[bytes]) 
 
 
 def test_one_of_two_answers_lacks_its_marker(tmp_path: Path) -> None:
-    """With n = 2, `block` holds until every answer that has begun carries its marker."""
+    """With n = 2, `block` holds until every answer that has begun carries its marker; both tell why they
+    did not come to their end."""
     second = event("x").replace(b'"index": 0', b'"index": 1')
     one = service()
     undecided = second.replace(b'"content": "x"', b'"content": "\\u3010"')
     got = one.call(Scripted(*answer([event("first"), undecided, BROKEN_EVENT, DONE], EVENTS)))
     assert isinstance(got.error, BlockedError)
     assert b"label_failed" in got.body
-    assert one.outcome.state == "failed"
+    reason = one.outcome.reason
+    assert (one.outcome.state, "no JSON" in reason) == ("failed", True)
+    slots = one.outcome.slots
+    assert [(slot.state, slot.reason) for slot in slots] == [("degraded", reason), ("skipped", reason)]
 
 
 def test_a_stream_of_another_dialect() -> None:
@@ -288,6 +292,7 @@ def test_text_that_begins_as_json_and_grows(tmp_path: Path) -> None:
     got = one.call(Scripted(*answer(events('{"a": "', *["x" * 500] * 6), EVENTS)))
     assert isinstance(got.error, BlockedError)
     assert "limits.answer" in one.outcome.reason
+    assert [slot.reason for slot in one.outcome.slots] == [one.outcome.reason]
 
 
 def test_upstream_error_is_no_failure_of_ours() -> None:

@@ -218,3 +218,4 @@ def test_over_the_limit(tmp_path: Path, way: Call, on_failure: str, state: str) 
     else:
         assert "".join(way(one, pieces)) == "".join(pieces)
     assert one.outcome.state == state
+    assert [slot.reason for slot in one.outcome.slots] == [one.outcome.reason]

@@ -273,6 +273,8 @@ class Records(Queue):
         if self.job.on_failure == "block" and (withhold or not marked or self.job.stops):
             self.broken = True
             self._held.clear()
+            for slot in slots:
+                slot.fail(reason)
             message = f"This answer could not be labelled as AI-generated and was withheld: {reason}"
             error = self.job.dialect.error(message, "label_failed")
             return self.output.write([own(b"data: %s\n\n" % error)])

@@ -160,5 +160,6 @@ class TextBody(Body):
 
     def _fail(self, reason: str) -> None:
         self.failure = reason
+        self._slot.fail(reason)
         marked = self._slot.marked and not self.job.stops  # what a guard may stop does not go on unread
         self.broken = self.job.on_failure == "block" and not marked

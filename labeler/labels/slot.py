@@ -133,6 +133,11 @@ class Slot(Heard):
         self.state = CLOSED
         return given, words
 
+    def fail(self, reason: str) -> None:
+        """The response fails here, and with it an answer that has not ended."""
+        if self.state != CLOSED:
+            self.reason = self.reason or reason
+
     def repeat(self, handle: Any, text: str, *, ended: bool) -> list[Insertion]:
         """The insertions for a copy of the whole text so far (a snapshot beside the deltas), which had
         `ended` there or not."""
