@@ -52,6 +52,19 @@ def test_a_folder_keeps_its_tree(tmp_path: Path, config: Path, capfd: pytest.Cap
     assert "it looks like a PDF document" in said[5]
 
 
+@pytest.mark.parametrize("target", ["gone.png", "link.png"], ids=["to nothing", "to itself"])
+@pytest.mark.parametrize("out", ["out", "in/out"])
+def test_a_link_that_leads_nowhere_is_told(
+    tmp_path: Path, target: str, out: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """In a folder too it is a file that cannot be labelled: named, left out, and the exit code says so."""
+    put(tmp_path / "in" / "a.png", PICTURE)
+    (tmp_path / "in" / "link.png").symlink_to(target)
+    assert label(tmp_path / "in", "-o", tmp_path / out) == 1
+    assert tree(tmp_path / out) == ["a.png"]
+    assert f"{tmp_path / 'in' / 'link.png'} cannot be read: " in capfd.readouterr().err
+
+
 def test_files_and_folders_go_into_one_folder(tmp_path: Path) -> None:
     """Files by their names, folders by what is in them; a missing file does not keep the others away."""
     put(tmp_path / "in" / "deep" / "b.png", PICTURE)

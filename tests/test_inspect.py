@@ -319,6 +319,13 @@ def test_a_missing_file_is_reported_beside_the_others(
     assert err == f"{folder / 'no.png'}: cannot be read: No such file or directory\n"
 
 
+def test_a_link_that_leads_nowhere_is_reported(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """In a folder too: nobody knows what stands there."""
+    (folder / "in" / "d.png").symlink_to("gone.png")
+    assert command(folder / "in") == 1
+    assert capsys.readouterr().err == f"{folder / 'in/d.png'}: cannot be read: No such file or directory\n"
+
+
 def test_a_problem_exits_1(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A file without a record, and one whose record is wrong, are told with the clause."""
     (folder / "d.png").write_bytes(with_record(png(), BARE.replace('"1"', '"7"')))

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from labeler.cli.label_files import files_in
 from labeler.cli.label_report import printable
 from labeler.errors import ContentError
 from labeler.inspection import Inspection, RecordFound, inspect
@@ -68,13 +69,7 @@ def _files(paths: Iterable[Path]) -> Iterator[Path]:
         if not path.is_dir():
             yield path
             continue
-        inside = (file for file in sorted(path.rglob("*")) if file.is_file())
-        files = [file for file in inside if not _hidden(file.relative_to(path))]
-        yield from files or [path]
-
-
-def _hidden(path: Path) -> bool:
-    return any(part.startswith(".") for part in path.parts)
+        yield from [*files_in(path)] or [path]
 
 
 def _seen(path: Path) -> _Seen:

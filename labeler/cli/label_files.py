@@ -68,9 +68,17 @@ def _jobs(path: Path, out: Path) -> Iterator[Job]:
 def _files(folder: Path, out: Path) -> Iterator[Path]:
     place = out.resolve()
     inside = folder.resolve() in place.parents
+    for path in files_in(folder):
+        if not (inside and place in Path(os.path.realpath(path)).parents):
+            yield path
+
+
+def files_in(folder: Path) -> Iterator[Path]:
+    """The files in a folder's tree, in order, without hidden ones. A link that leads to nothing is one of
+    them: whoever reads it finds out, and tells."""
     for path in sorted(folder.rglob("*")):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if not hidden and path.is_file() and not (inside and place in path.resolve().parents):
+        if not hidden and (path.is_file() or (path.is_symlink() and not path.exists())):
             yield path
 
 
