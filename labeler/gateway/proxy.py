@@ -59,10 +59,9 @@ class Proxy:
     """Forwards each request to the upstream of the longest matching path prefix.
 
     `upstreams` maps a path prefix (`/` for all) to a base URL. The prefix stays in the path: the target
-    is base URL + path + query as they came in; user name and password in the URL are for requests without
-    an `Authorization` of their own. `connect_timeout` and `read_timeout` are in seconds; the
-    second bounds the time to the start of an answer and between two pieces of it, never the whole.
-    `connections` bounds those that are open at once to one upstream.
+    is base URL + path + query as they came in; user name and password in the URL are for requests without an
+    `Authorization`. `connect_timeout` and `read_timeout` are in seconds; the second bounds the time to the
+    start of an answer and between two pieces of it. `connections`: open at once to one upstream, at most.
     """
 
     def __init__(
