@@ -153,24 +153,22 @@ def _upright(look: Look, width: int, height: int, grid: int) -> Mark:
     layout = next(_layouts(look, px, rows, width, height), None)
     if layout is None:
         raise ContentError(_no_room(look, px, rows, width, height))
-    size = _size(layout, width, height, grid)
-    soft = grid > 1 and not (size[0] % grid or size[1] % grid)
-    tile = drawn(look, px, rows, layout.block, size, soft=soft)
+    size, spare = _size(layout, width, height, grid)
+    tile = drawn(look, px, rows, layout.block, size, soft=spare and grid > 1)
     if layout.turned:
         tile = tile.transpose(Image.Transpose.ROTATE_90)
     return _placed(tile, look.position, layout.margin, width, height)
 
 
-def _size(layout: _Layout, width: int, height: int, grid: int) -> Size:
+def _size(layout: _Layout, width: int, height: int, grid: int) -> tuple[Size, bool]:
     """The tile's size before it is turned, in whole steps of the grid where the plate has that much to
-    spare."""
+    spare; and whether it has."""
     block, pad, margin, turned = layout
     least = block.width + 2 * pad, block.height + 2 * pad
-    across, down = (ceil(side / grid) * grid + 2 * margin for side in least)
+    across, down = (ceil(side / grid) * grid for side in least)
     room = (height, width) if turned else (width, height)
-    if 2 * pad < grid or across > room[0] or down > room[1]:
-        return least
-    return across - 2 * margin, down - 2 * margin
+    spare = 2 * pad >= grid and across + 2 * margin <= room[0] and down + 2 * margin <= room[1]
+    return ((across, down) if spare else least), spare
 
 
 def _no_room(look: Look, px: int, rows: int, width: int, height: int) -> str:
