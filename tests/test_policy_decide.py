@@ -180,6 +180,16 @@ def test_english_labels_keep_the_chinese_elements() -> None:
     assert "does not replace a doctor" in verdict.stamps[1].words
 
 
+def test_english_stands_for_a_language_without_words(tmp_path: Path) -> None:
+    """Where a label has no words in the language of the question or the service, a reader of German gets
+    the English ones, and not the Chinese."""
+    house = policies(
+        tmp_path, "language: de", house=HOUSE + "    disclaimers: [{words: {zh: 仅供参考, en: FYI}}]"
+    )
+    verdict = decide(house, Exchange(messages=("Wie geht es?",), model="h1"))
+    assert verdict.stamps[-1].words == "FYI"
+
+
 def test_japanese_is_spoken_where_there_are_words(tmp_path: Path) -> None:
     """Kana chooses Japanese as soon as one label has it; the others keep their own fallback."""
     house = policies(tmp_path, house=HOUSE + "    disclaimers: [{words: {zh: 仅供参考, ja: 参考情報です}}]")

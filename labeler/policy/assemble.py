@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from labeler.labels.wording import missing_elements
+from labeler.policy.language import NOT_LATIN
 from labeler.policy.model import Policy
 from labeler.policy.picture import picture_rule
 from labeler.policy.words import ANY
@@ -108,7 +109,8 @@ def _owed(said: Iterable[tuple[_Label, Stamp]]) -> Iterator[Stamp]:
 
 
 def _stamp(label: _Label, language: str, default: str) -> Stamp:
-    keys = (language, ANY, default, *label.words)
+    latin = () if language.partition("-")[0] in NOT_LATIN else ("en",)
+    keys = (language, ANY, default, *latin, *label.words)
     words = next(label.words[key] for key in keys if key in label.words)
     return Stamp(label.kind, words, label.place, label.policy, label.explicit)
 

@@ -11,7 +11,8 @@ _HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f
 _LATIN = re.compile("[A-Za-z\u00c0-\u024f\u1e00-\u1eff]")
 _OTHER = re.compile("[^\\W\\d_A-Za-z\u00aa\u00ba\u00c0-\u024f\u1e00-\u1eff]")
 
-_NOT_LATIN = frozenset({"zh", "ja", "ko"})
+NOT_LATIN = frozenset({"zh", "ja", "ko"})
+"""Languages whose readers English words may not reach, where there are none in their own."""
 _READ = 2000
 
 
@@ -40,5 +41,5 @@ def _written(text: str, default: str) -> str:
     if _OTHER.search(text):
         return default
     if _LATIN.search(text):
-        return "en" if default.partition("-")[0] in _NOT_LATIN else default
+        return "en" if default.partition("-")[0] in NOT_LATIN else default
     return ""
