@@ -40,8 +40,11 @@ class LabelMiddleware:
         self._warned: set[str] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._lifespan(scope, receive, send)
+            return
         if scope["type"] != "http":
-            await self._other(scope, receive, send)
+            await self.app(scope, receive, send)
             return
         path, method = scope["path"], scope["method"]
         claim = self.labeler.claim(path, method)
@@ -55,13 +58,23 @@ class LabelMiddleware:
             return
         await self.app(scope, receive, send)
 
-    async def _other(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            await self.app(scope, receive, send)
-        finally:
-            if scope["type"] == "lifespan":
+    async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let the app's lifespan pass; before its end is told, what the labels still have to send leaves."""
+        ending = False
+
+        async def heard() -> Message:
+            nonlocal ending
+            message = await receive()
+            ending = ending or message["type"] == "lifespan.shutdown"
+            return message
+
+        async def told(message: Message) -> None:
+            if ending:
                 await self.labeler.reminders.close()
                 await asyncio.to_thread(self.labeler.close)
+            await send(message)
+
+        await self.app(scope, heard, told)
 
     def _unclaimed(self, path: str) -> bool:
         """Count and warn; whether the response is withheld."""

@@ -264,7 +264,7 @@ class Labeler:
         return disclosure(self.service)
 
     def close(self) -> None:
-        """Let notices to webhooks leave that still wait, for some seconds; at a program's end."""
+        """Let notices to webhooks leave that still wait, for some seconds: at a server's end. More may come."""
         self._telling.close()
 
     def _count(self, state: str, reason: str) -> None:

@@ -48,7 +48,7 @@ class Telling:
     def close(self) -> None:
         """Let what waits leave, for some seconds."""
         if self._notifier is not None:
-            self._notifier.close()
+            self._notifier.drain()
 
     def _notices(self, exchange: Exchange, outcome: Outcome) -> Iterator[tuple[str, Notice]]:
         scenarios = outcome.verdict.scenarios if outcome.verdict else ()

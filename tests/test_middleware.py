@@ -368,7 +368,7 @@ def test_a_signed_request_is_left_alone(name: str, value: str) -> None:
     assert "history: signed" in one.outcome.notes
 
 
-@pytest.mark.parametrize("kind", ["websocket", "lifespan", "something.new"])
+@pytest.mark.parametrize("kind", ["websocket", "something.new"])
 def test_other_scopes_are_not_touched(kind: str) -> None:
     """What is not HTTP goes to the app with the very objects that the server gave."""
     seen: list[Any] = []

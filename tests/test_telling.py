@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import queue
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,8 +15,9 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
-from labeler import PolicyError
+from labeler import LabelMiddleware, PolicyError
 from tests.asgi_tools import Scripted, Service, answer, ask, chat, events, said, service
 from tests.servers import serve
 
@@ -130,6 +132,31 @@ def test_a_webhook_that_is_away_does_not_stand_in_the_way(tmp_path: Path) -> Non
     got = here.call(Scripted(*answer(chat())), ask("转人工"), path=PATH)
     assert got.complete
     assert said(got.body).endswith(HUMAN)
+
+
+@pytest.mark.parametrize("lives", [False, True], ids=["no lifespan", "two lives"])
+def test_a_person_is_told_whatever_the_apps_life(tmp_path: Path, lives: bool) -> None:
+    """Behind an app that knows no lifespan, and after an app with the same labeler has ended."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            if not lives:
+                raise NotImplementedError
+            for _ in range(2):
+                await send({"type": f"{(await receive())['type']}.complete"})
+            return
+        await Scripted(*answer(chat()))(scope, receive, send)
+
+    with desk() as (told, url):
+        labelled = LabelMiddleware(app, house(tmp_path, url).labeler)
+        for _ in range(1 + lives):
+            with serve(labelled) as base:
+                request = urllib.request.Request(
+                    base + PATH, ask("转人工"), {"content-type": "application/json"}
+                )
+                with urllib.request.urlopen(request, timeout=5) as got:
+                    assert said(got.read()).endswith(HUMAN)
+            assert told.next()["event"] == "handoff"
 
 
 def test_a_webhook_has_to_be_a_url(tmp_path: Path) -> None:

@@ -79,6 +79,11 @@ class Notifier:
             self._queue.dropped.add()
         return taken
 
+    def drain(self, timeout: float = 5.0) -> None:
+        """Let what waits leave, and go on; blocks for `timeout` seconds at most, and no longer than there is
+        something that can still be sent by then."""
+        self._queue.drain(timeout)
+
     def close(self, timeout: float = 5.0) -> int:
         """Take no more notices and send those that wait; returns how many were lost (the log says it too).
 

@@ -62,16 +62,19 @@ class Queue:
             self._failed += not sent
             return True
 
-    def close(self, timeout: float) -> int:
-        """Take no more, wait until all is sent, and give the rest up; returns how many these were.
-
-        Waits for `timeout` seconds at most, and not for what is due later than that.
-        """
+    def drain(self, timeout: float) -> None:
+        """Wait until all is sent, for `timeout` seconds at most, and not for what is due later than that."""
         end = monotonic() + timeout
         with self._changed:
-            self._closed = True
             while self._hopeful(left := end - monotonic()):
                 self._changed.wait(left)
+
+    def close(self, timeout: float) -> int:
+        """Take no more, drain, and give the rest up; returns how many these were."""
+        with self._changed:
+            self._closed = True
+        self.drain(timeout)
+        with self._changed:
             lost, self._held = self._held, 0
             self._lost += lost
             self._schedule = Schedule()
