@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -12,9 +11,10 @@ from labeler.body import Work
 from labeler.claims import Claim
 from labeler.dialects import DIALECTS
 from labeler.engine import Labeler
-from labeler.errors import BlockedError, ContentError, PolicyError, let_go
+from labeler.errors import BlockedError, ContentError, PolicyError, TransferBroken, let_go
 from labeler.headers import blocked, relabelled
 from labeler.incoming import Incoming
+from labeler.lifespan import lifespan
 from labeler.response import Start
 from labeler.scope import BYPASSES, Wishes, wishes
 from labeler.values import Outcome, State, Verdict
@@ -41,7 +41,7 @@ class LabelMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            await self._lifespan(scope, receive, send)
+            await lifespan(self.app, self.labeler, scope, receive, send)
             return
         if scope["type"] != "http":
             await self.app(scope, receive, send)
@@ -57,24 +57,6 @@ class LabelMiddleware:
             await _refuse(send, f"no dialect claims {path} (unclaimed: block)")
             return
         await self.app(scope, receive, send)
-
-    async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let the app's lifespan pass; before its end is told, what the labels still have to send leaves."""
-        ending = False
-
-        async def heard() -> Message:
-            nonlocal ending
-            message = await receive()
-            ending = ending or message["type"] == "lifespan.shutdown"
-            return message
-
-        async def told(message: Message) -> None:
-            if ending:
-                await self.labeler.reminders.close()
-                await asyncio.to_thread(self.labeler.close)
-            await send(message)
-
-        await self.app(scope, heard, told)
 
     def _unclaimed(self, path: str) -> bool:
         """Count and warn; whether the response is withheld."""
@@ -116,7 +98,11 @@ class Responder:
                 log.debug("the app ended with an error after a guard had ended its answer", exc_info=True)
                 let_go(error)
                 return
-            await self._broken_off(raised=True)
+            told = isinstance(error, TransferBroken)  # nobody else has said so to the client
+            await self._broken_off(raised=not told)
+            if told and self._answer is not None and self._answer.over:
+                log.warning("%s: withheld: %s", self._claim.path, error)
+                return
             raise
         except BaseException:
             self._end(clean=False)

@@ -4,6 +4,7 @@ LabelerError
  +- PolicyError      whoever configures: a policy file, labeler.yaml, an environment variable
  +- ContentError     the bytes: a body that cannot be read, a shape nobody knows, a limit passed
  |   +- BlockedError the policy forbids to let this response go out unlabelled
+ +- TransferBroken   the upstream: it broke off in the middle of an answer
  +- MissingExtra     an optional dependency is not installed; the message names the extra
 """
 
@@ -53,6 +54,11 @@ class ContentError(LabelerError):
 
 class BlockedError(ContentError):
     """A response was withheld or broken off because it could not be labelled (`on_failure: block`)."""
+
+
+class TransferBroken(LabelerError):
+    """The upstream broke off in the middle of an answer: the client's transfer breaks too, or where nothing
+    has left of it yet, an error stands for it."""
 
 
 class MissingExtra(LabelerError, ImportError):

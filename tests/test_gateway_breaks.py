@@ -15,6 +15,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from labeler import Labeler
+from labeler.gateway.app import gateway
 from labeler.gateway.proxy import Proxy
 from tests.servers import Talk, serve, serve_raw
 
@@ -145,6 +147,22 @@ def test_broken_body_breaks_the_clients_transfer(wire: bytes, caplog: pytest.Log
             answer.read()
     lines = [record for record in caplog.records if record.name == "labeler.gateway"]
     assert ["broke off" in record.getMessage() for record in lines] == [True]
+
+
+def test_a_json_answer_that_breaks_off_is_a_502() -> None:
+    """Nothing of it has left, so an error in the API's shape stands for it, and not the server's own."""
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 999\r\n\r\n"
+    with (
+        serve_raw(says(head + b'{"choices":[')) as upstream,
+        serve(gateway(Labeler.load(), upstream)) as base,
+        connected(base) as connection,
+    ):
+        connection.request("POST", "/v1/chat/completions", b"{}")
+        answer = connection.getresponse()
+        error = json.loads(answer.read())["error"]
+    assert (answer.status, error["code"]) == (502, "label_failed")
+    assert "broken off before its end" in error["message"]
+    assert answer.getheader("x-should-retry") == "false"
 
 
 def test_what_arrived_before_the_break_is_handed_on() -> None:

@@ -32,7 +32,7 @@ LEVELS: tuple[set[str], ...] = (
     {"texts", "observed"},
     {"engine"},
     {"scope", "workers"},
-    {"incoming"},
+    {"incoming", "lifespan"},
     {"asgi"},
     {"__init__"},  # the face: `from labeler import Labeler`
     {"gateway"},
@@ -42,14 +42,24 @@ LEVELS: tuple[set[str], ...] = (
 """The parts of the package from the ground up: a part imports itself and what is on levels below it."""
 
 KNOWS = {
-    "starlette": {"asgi", "scope", "incoming", "gateway", "cli"},
+    "starlette": {"asgi", "scope", "incoming", "lifespan", "gateway", "cli"},
     "PIL": {"pixels", "cli"},
     "pydantic": {"labels", "policy", "config"},
     "aiohttp": {"gateway", "cli"},
     "uvicorn": {"gateway", "cli"},
     "openai": {"cli"},
     "redis": {"sessions"},
-    "asyncio": {"engine", "reminders", "asgi", "incoming", "sessions", "workers", "gateway", "cli"},
+    "asyncio": {
+        "engine",
+        "reminders",
+        "asgi",
+        "incoming",
+        "lifespan",
+        "sessions",
+        "workers",
+        "gateway",
+        "cli",
+    },
 }
 """Which parts may import a library; the core is sans-IO and knows neither sockets nor event loops."""
 

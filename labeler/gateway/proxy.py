@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
-from labeler.errors import LabelerError, MissingExtra
+from labeler.errors import LabelerError, MissingExtra, TransferBroken
 from labeler.gateway.headers import Headers, credentials, request_headers, response_headers
 from labeler.gateway.redirects import STATUSES, led_back
 
@@ -38,10 +38,6 @@ _HEADER_LIMIT = 64 * 1024
 
 _UNASKED = frozenset(("accept", "content-type", "user-agent"))
 """Fields that the client library adds where they are missing, unless told not to."""
-
-
-class TransferBroken(LabelerError):
-    """The upstream broke off in the middle of an answer; the client's transfer has to break too."""
 
 
 class Refusal(LabelerError):
