@@ -335,6 +335,29 @@ OURS = {"role": "assistant", "content": f"{MARK}Take rest.\n\n{GENERAL}"}
 TURNS = [{"role": "user", "content": "a"}, OURS, {"role": "user", "content": "b"}]
 
 
+def test_the_event_loop_goes_on_while_a_long_request_is_read() -> None:
+    """A conversation of many turns, with our marks in them, keeps nobody else from being served."""
+    turn = {"role": "assistant", "content": LABELLED}
+    request = json.dumps({"messages": [turn] * 10_000 + [{"role": "user", "content": "Hi"}]}).encode()
+    app = Scripted(*answer(HELLO))
+    beats = 0
+
+    async def run() -> int:
+        async def beat() -> None:
+            nonlocal beats
+            while True:
+                beats += 1
+                await asyncio.sleep(0.001)
+
+        ticker = asyncio.create_task(beat())
+        await acall(service().before(app), scope_of(), request)
+        ticker.cancel()
+        return beats
+
+    assert asyncio.run(run()) > 5  # a loop that is blocked gives 1
+    assert MARK.strip() not in json.loads(app.request)["messages"][0]["content"]
+
+
 def test_our_marks_do_not_reach_the_model() -> None:
     """Our own marks are gone from earlier answers in the request, and its Content-Length is right."""
     body = json.dumps({"messages": TURNS}).encode()
