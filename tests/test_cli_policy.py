@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -282,3 +285,43 @@ def test_colour_is_for_terminals(monkeypatch: pytest.MonkeyPatch, capsys: pytest
     monkeypatch.setenv("NO_COLOR", "1")
     run("test")
     assert "\x1b" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("call", [["policy", "schema"], ["policy", "check"], ["--help"]])
+def test_who_has_seen_enough_ends_it_quietly(call: list[str]) -> None:
+    """A reader that is gone, as `head` soon is, is no failure; nothing is complained about."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-m", "labeler", *call],
+        check=False,
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        env=_buffered(),
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_a_full_disk_is_told_in_a_line() -> None:
+    """What could not be written is a failure, with its reason."""
+    with Path("/dev/full").open("wb") as full:
+        call = [sys.executable, "-m", "labeler", "policy", "schema"]
+        done = subprocess.run(
+            call, check=False, stdout=full, stderr=subprocess.PIPE, text=True, env=_buffered()
+        )
+    assert (done.returncode, done.stderr) == (1, "labeler: [Errno 28] No space left on device\n")
+
+
+def test_a_closed_stream_is_an_empty_one() -> None:
+    """Without standard input there is nothing to label, and without standard output nobody to tell."""
+    shell = f'echo hi | "{sys.executable}" -m labeler label >&-; "{sys.executable}" -m labeler label <&-'
+    done = subprocess.run(["sh", "-c", shell], check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "Traceback" not in done.stderr
+
+
+def _buffered() -> dict[str, str]:
+    """The environment of a user, whose output waits for its end."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}

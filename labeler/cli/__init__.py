@@ -46,12 +46,12 @@ def config_path(arguments: argparse.Namespace) -> str | None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(encoding="utf-8")
-    arguments = parser().parse_args(argv)
+    _open_streams()
     try:
-        code: int = arguments.run(arguments)
+        try:
+            return _run(argv)
+        finally:
+            sys.stdout.flush()  # where it fails, it is to fail here
     except (PolicyError, MissingExtra) as error:
         print(error, file=sys.stderr)
         return 2
@@ -60,7 +60,31 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:
-        sys.stderr.close()
+    except BrokenPipeError:  # who reads the output has seen enough
+        _forget_output()
         return 0
+    except OSError as error:
+        _forget_output()
+        print(f"labeler: {error}", file=sys.stderr)
+        return 1
+
+
+def _run(argv: Sequence[str] | None) -> int:
+    arguments = parser().parse_args(argv)
+    code: int = arguments.run(arguments)
     return code
+
+
+def _open_streams() -> None:
+    """All output is in UTF-8; a stream that the caller has closed takes everything, and gives nothing."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - as long as the process
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8")
+
+
+def _forget_output() -> None:
+    """Let what is still to be written go, or the interpreter would complain at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
