@@ -23,6 +23,7 @@ from starlette.responses import StreamingResponse
 from starlette.routing import Route
 
 from labeler import config
+from labeler.dialects import DIALECTS
 from tests.servers import serve
 
 ROOT = Path(__file__).parents[1]
@@ -116,6 +117,16 @@ def code(block: Block) -> tuple[str, str]:
 def test_languages_are_those_that_are_tested(document: str) -> None:
     """No block escapes: each names a language that a test below runs, or is plain text or data."""
     assert {block.language for block in read(document)} <= {"bash", "python", "yaml", "json", "text"}
+
+
+def test_every_dialect_is_documented() -> None:
+    """The table in wire.md has every dialect with the ends of the paths that it claims."""
+    text = (ROOT / "docs" / "wire.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `([\w-]+)` \| ([^|]+) \|", text, re.MULTILINE))
+    assert set(rows) == set(DIALECTS)
+    for name, dialect in DIALECTS.items():
+        claims = [f"…{end}" for end in dialect.suffixes] or [f"dialect: {name}"]
+        assert [one for one in claims if f"`{one}`" not in rows[name]] == []
 
 
 @pytest.mark.parametrize("block", [b for b in blocks("python") if GATEWAY not in b.text], ids=str)
