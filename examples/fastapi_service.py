@@ -1,5 +1,6 @@
 # A chat API of your own in FastAPI. One line of middleware, and its answers leave labelled.
 #
+#   pip install fastapi uvicorn
 #   uvicorn examples.fastapi_service:app --port 8000
 #
 # Then ask it, streamed or not, with any OpenAI client (base_url http://127.0.0.1:8000/v1) or with curl:

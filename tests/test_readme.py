@@ -30,11 +30,13 @@ ROOT = Path(__file__).parents[1]
 READMES = ("README.md", "README.zh-CN.md")
 DOCUMENTS = (*READMES, *(f"docs/{file.name}" for file in sorted((ROOT / "docs").glob("*.md"))))
 UPSTREAM, GATEWAY = "https://api.deepseek.com", "http://127.0.0.1:8080"
-"""What the documents write for an upstream and for the gateway in front of it; here others take their place."""
+CHECKOUT = "/path/to/aigc-labeler"
+"""What the documents write for an upstream, for the gateway in front of it and for this checkout; here others take
+their place."""
 
 PROLOGUE = """
 make() { command make --dry-run --directory "$ROOT" "$@"; }
-pip() { (cd "$ROOT" && "$PYTHON" -m pip "$1" --dry-run --no-deps --quiet "${@:2}"); }
+pip() { "$PYTHON" -m pip "$1" --dry-run --no-deps --quiet "${@:2}"; }
 """
 """The blocks run in an empty folder and change nothing that is installed."""
 
@@ -182,7 +184,7 @@ def test_json_block(block: Block) -> None:
 def test_shell_block(block: Block, folder: Path) -> None:
     """A block of commands runs to its end without an error, and prints what is printed there."""
     write_files(block.document, folder)
-    shell = ["bash", "-euo", "pipefail", "-c", PROLOGUE + block.text]
+    shell = ["bash", "-euo", "pipefail", "-c", PROLOGUE + block.text.replace(CHECKOUT, str(ROOT))]
     done = subprocess.run(shell, capture_output=True, encoding="utf-8", timeout=120, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     if block.output:
