@@ -69,13 +69,19 @@ def read(document: str) -> Iterator[Block]:
             yield Block(document, token.map[0] + 1, token.info, token.content, output)
 
 
-def write_files(document: str, folder: Path) -> None:
-    """Put the files that a document shows where their first line says: `# policies/legal.yaml`."""
+def files(document: str) -> Iterator[tuple[str, str]]:
+    """The files that a document shows, each where its first line says: `# house/legal.yaml`."""
     for block in read(document):
         if name := re.match(r"# (\S+\.(?:yaml|json))\n", block.text):
-            path = folder / name[1]
-            path.parent.mkdir(exist_ok=True)
-            path.write_text(block.text, encoding="utf-8")
+            yield name[1], block.text
+
+
+def write_files(document: str, folder: Path) -> None:
+    """Put the files that a document shows into a folder."""
+    for name, text in files(document):
+        path = folder / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
 
 
 @pytest.fixture
@@ -121,6 +127,12 @@ def test_languages_are_those_that_are_tested(document: str) -> None:
     assert {block.language for block in read(document)} <= {"bash", "python", "yaml", "json", "text"}
 
 
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_pasted_files_change_no_shipped_policy(document: str) -> None:
+    """Who tries the files of a document in the checkout leaves the folder of the shipped policies as it is."""
+    assert [name for name, _ in files(document) if name.startswith("policies/")] == []
+
+
 def test_every_dialect_is_documented() -> None:
     """The table in wire.md has every dialect with the ends of the paths that it claims."""
     text = (ROOT / "docs" / "wire.md").read_text(encoding="utf-8")
@@ -164,8 +176,8 @@ def test_yaml_block(block: Block, folder: Path) -> None:
     secrets that it leaves to the environment."""
     write_files(block.document, folder)
     path = folder / "labeler.yaml"
-    if block.text.startswith("# policies/"):
-        name = block.text.split()[1]
+    name = block.text.split()[1] if block.text.startswith("# ") else path.name
+    if name != path.name:
         shipped = [one for one in ("general", "medical", "ecommerce") if f"\nid: {one}\n" not in block.text]
         path.write_text(f"policies: [{', '.join(shipped)}, {name}]", encoding="utf-8")
     else:
