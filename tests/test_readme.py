@@ -22,7 +22,7 @@ from starlette.applications import Starlette
 from starlette.responses import StreamingResponse
 from starlette.routing import Route
 
-from labeler import config
+from labeler import Labeler, config
 from labeler.dialects import DIALECTS
 from tests.servers import serve
 
@@ -141,6 +141,16 @@ def test_every_dialect_is_documented() -> None:
     for name, dialect in DIALECTS.items():
         claims = [f"…{end}" for end in dialect.suffixes] or [f"dialect: {name}"]
         assert [one for one in claims if f"`{one}`" not in rows[name]] == []
+
+
+def test_the_escapes_of_a_label_are_as_documented() -> None:
+    """What wire.md says that a label looks like in JSON is what stands in a body."""
+    shown = "\\u3010AI\\u751f\\u6210\\u3011"
+    assert f"`{shown}`" in (ROOT / "docs" / "wire.md").read_text(encoding="utf-8")
+    answer = b'{"choices": [{"index": 0, "message": {"role": "assistant", "content": "Hi"}}]}'
+    body = Labeler.load().body(answer, question="你好").content
+    assert f'"content": "{shown}\\n'.encode() in body
+    assert json.loads(body)["choices"][0]["message"]["content"].startswith("【AI生成】\n")
 
 
 @pytest.mark.parametrize("block", [b for b in blocks("python") if GATEWAY not in b.text], ids=str)
