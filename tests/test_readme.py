@@ -13,11 +13,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin
 
 import pytest
 from markdown_it import MarkdownIt
 from openai import OpenAI
+from pydantic import BaseModel
 from starlette.applications import Starlette
 from starlette.responses import StreamingResponse
 from starlette.routing import Route
@@ -141,6 +142,37 @@ def test_every_dialect_is_documented() -> None:
     for name, dialect in DIALECTS.items():
         claims = [f"…{end}" for end in dialect.suffixes] or [f"dialect: {name}"]
         assert [one for one in claims if f"`{one}`" not in rows[name]] == []
+
+
+def test_every_setting_is_documented() -> None:
+    """The tables have a row for each field of labeler.yaml, and none for a field that there is not."""
+    named = first_cells("operations.md", "## labeler.yaml")
+    named |= {f"pictures.{name}" for name in first_cells("pictures.md", "## Limits and settings")}
+    assert named - {"pictures"} == set(fields(config.ServiceFile))
+
+
+def first_cells(document: str, heading: str) -> set[str]:
+    """The names in the first column of a section's tables."""
+    section = (ROOT / "docs" / document).read_text(encoding="utf-8").split(f"\n{heading}\n")[1]
+    rows = re.findall(r"^\|([^|]+)\|", section.split("\n## ")[0], re.MULTILINE)
+    return {name for row in rows for name in re.findall(r"`([^`]+)`", row)}
+
+
+def fields(model: type[BaseModel]) -> Iterator[str]:
+    """The fields that a file may have, spelled as in the documents: `routes[].path`."""
+    for name, field in model.model_fields.items():
+        inside, lead = inner(field.annotation)
+        yield from (f"{name}{lead}.{one}" for one in fields(inside)) if inside else (name,)
+
+
+def inner(kind: Any, lead: str = "") -> tuple[type[BaseModel] | None, str]:
+    """The model that a field holds, and `[]` where it holds several; None where it holds none, or a mapping."""
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return kind, lead
+    if get_origin(kind) is dict:
+        return None, ""
+    found = (inner(one, "[]" if get_origin(kind) is tuple else lead) for one in get_args(kind))
+    return next((one for one in found if one[0]), (None, ""))
 
 
 def test_the_escapes_of_a_label_are_as_documented() -> None:
