@@ -25,6 +25,11 @@ from starlette.routing import Route
 
 from labeler import Labeler, config
 from labeler.dialects import DIALECTS
+from labeler.policy import Policy
+from labeler.policy.condition import Condition
+from labeler.policy.guard import Guard
+from labeler.policy.people import Handoff, Remind
+from labeler.policy.topics import House, Lexicon
 from tests.servers import serve
 
 ROOT = Path(__file__).parents[1]
@@ -151,10 +156,35 @@ def test_every_setting_is_documented() -> None:
     assert named - {"pictures"} == set(fields(config.ServiceFile))
 
 
+def test_every_field_of_a_policy_is_documented() -> None:
+    """The tables have a row for each field of a policy, its conditions and its guards, and for those of lexicons."""
+    assert first_cells("policies.md", "## The fields") == set(Policy.model_fields)
+    conditions = {field.alias or name for name, field in Condition.model_fields.items()}
+    assert first_cells("policies.md", "### `match`") == conditions - {"any", "all", "not"}
+    assert set(fields(Guard)) <= first_cells("policies.md", "## Guards: what a disclaimer does not cure")
+    people = {f"{name}.{one}" for name, model in PEOPLE.items() for one in fields(model)}
+    assert first_cells("policies.md", "## The way to a person, and reminders") == people
+    topics = first_cells("policies.md", "## Topics, and how well they are told")
+    assert topics == {*fields(House), *fields(Lexicon)}
+
+
+PEOPLE: dict[str, type[BaseModel]] = {"handoff": Handoff, "remind": Remind}
+
+
+@pytest.mark.parametrize("name", ["basis", "marker", "disclaimers", "examples"])
+def test_every_field_of_a_part_is_documented(name: str) -> None:
+    """The row of a policy's part has all of its fields."""
+    text = (ROOT / "docs" / "policies.md").read_text(encoding="utf-8")
+    (row,) = re.findall(rf"^\| `{name}` \|.*", text, re.MULTILINE)
+    part, _ = inner(Policy.model_fields[name].annotation)
+    assert part is not None
+    assert [one for one in part.model_fields if f"`{one}`" not in row] == []
+
+
 def first_cells(document: str, heading: str) -> set[str]:
     """The names in the first column of a section's tables."""
     section = (ROOT / "docs" / document).read_text(encoding="utf-8").split(f"\n{heading}\n")[1]
-    rows = re.findall(r"^\|([^|]+)\|", section.split("\n## ")[0], re.MULTILINE)
+    rows = re.findall(r"^\|([^|]+)\|", re.split(r"\n##+ ", section)[0], re.MULTILINE)
     return {name for row in rows for name in re.findall(r"`([^`]+)`", row)}
 
 
@@ -214,12 +244,14 @@ def ask(base: str) -> str:
 
 @pytest.mark.parametrize("block", blocks("yaml"), ids=str)
 def test_yaml_block(block: Block, folder: Path) -> None:
-    """A policy is valid beside the shipped ones (or in the place of one), and so is a labeler.yaml, with the
-    secrets that it leaves to the environment."""
+    """A policy is valid beside the shipped ones (or in the place of one), and so are a topic and a labeler.yaml,
+    with the secrets that it leaves to the environment."""
     write_files(block.document, folder)
     path = folder / "labeler.yaml"
     name = block.text.split()[1] if block.text.startswith("# ") else path.name
-    if name != path.name:
+    if name.startswith("topics/"):
+        path.write_text(f"detection: {{topics: {{{Path(name).stem}: {{file: {name}}}}}}}", encoding="utf-8")
+    elif name != path.name:
         shipped = [one for one in ("general", "medical", "ecommerce") if f"\nid: {one}\n" not in block.text]
         path.write_text(f"policies: [{', '.join(shipped)}, {name}]", encoding="utf-8")
     else:
