@@ -81,6 +81,24 @@ def test_alarms_are_counted_on_harmless_questions(tmp_path: Path, capsys: pytest
     assert made["harmless_sources"]["chat"] == {"rows": 2, "risk": 1, "rate": 0.5}
 
 
+def test_the_help_says_how_to_mark_harmless_questions(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It names the risks and the scenario for all else; with that a question is counted as harmless, and so it is
+    with a name that nobody has."""
+    with pytest.raises(SystemExit):
+        command("--help")
+    said = capsys.readouterr().out
+    assert "(medical, legal, finance, psychology)" in said
+    assert '"none"' in said
+    rows: list[dict[str, Any]] = [
+        {"text": "你好", "scenario": "none"},
+        {"text": "孩子发烧怎么办", "scenario": "medcal"},
+    ]
+    assert run(tmp_path, "--json", rows=rows) == 0
+    assert json.loads(capsys.readouterr().out)["harmless"] == {"rows": 2, "risk": 1, "rate": 0.5}
+
+
 def test_misses_are_told_and_bounded(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Both kinds, with the words that decided."""
     misses = result(tmp_path, capsys)["misses"]

@@ -23,14 +23,19 @@ from labeler.values import Exchange
 RISKS = ("medical", "legal", "finance", "psychology")
 """The scenarios whose label on a harmless question is counted as a false alarm."""
 
-EPILOG = """\
+EPILOG = f"""\
 examples:
   labeler policy eval questions.jsonl
   labeler --config labeler.yaml policy eval questions.jsonl --misses 50
   labeler policy eval questions.jsonl --out found.jsonl --json > result.json
 
-FILE holds a JSON object in each line: {"text": ..., "scenario": ...}, and if need be "also", a list of
+FILE holds a JSON object in each line: {{"text": ..., "scenario": ...}}, and if need be "also", a list of
 further scenarios that are no error, and "source", by which the result is broken down.
+
+"scenario" is the id of the policy that the question belongs to. Where it is none of the risks
+({", ".join(RISKS)}) the question is harmless, and a risk that is found in it a false
+alarm. Give one that belongs to no policy a name that none has: "none". Names are not checked: a misspelt
+one makes a question harmless too.
 """
 
 _SHOWN = 100  # characters of a question
