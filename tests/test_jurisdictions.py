@@ -57,7 +57,8 @@ def test_without_china_no_chinese_label_is_said(tmp_path: Path) -> None:
 
 
 def test_pictures_carry_the_words_of_all(tmp_path: Path) -> None:
-    """Those of the default policy, and those that another jurisdiction's policy has of its own."""
+    """Those of the default policy, those that another jurisdiction's policy has of its own, and those that
+    another jurisdiction's rule still lacks."""
     other = """
 id: house-kr
 version: "1"
@@ -69,11 +70,27 @@ picture: {label: {words: AI 생성}}
 examples: [{ask: x, scenarios: []}]
 """
     (tmp_path / "kr.yaml").write_text(other, encoding="utf-8")
-    for named, lines in (("cn, kr", ["AI生成", "AI 생성"]), ("eu", ["AI-generated"])):
+    for named, lines in (
+        ("cn, kr", ["AI生成", "AI 생성"]),
+        ("eu", ["AI-generated"]),
+        ("cn, eu", ["AI生成", "AI-generated"]),
+    ):
         used = "policies: [general, ./kr.yaml]\n" if "kr" in named else ""
         verdict = service(tmp_path, named, used).text("x", question=CHINESE).outcome.verdict
         assert verdict is not None
         assert verdict.picture.look.words.splitlines() == lines
+
+
+def test_one_line_that_satisfies_all_is_enough(tmp_path: Path) -> None:
+    """The bilingual words of an English question serve China and the Union; where China's rule is none of the
+    service's, its words are not on the picture either."""
+    for named, used, words in (
+        ("cn, eu", "", "AI生成 AI-generated"),
+        ("eu", "policies: [general, medical]\n", "AI-generated"),
+    ):
+        verdict = service(tmp_path, named, used).text("x", question="Hello").outcome.verdict
+        assert verdict is not None
+        assert verdict.picture.look.words == words
 
 
 def test_an_unknown_jurisdiction_is_an_error(tmp_path: Path) -> None:

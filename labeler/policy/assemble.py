@@ -56,6 +56,7 @@ def assemble(
         picture=picture_rule(
             [(one.picture, one.jurisdiction, at == 0) for at, one in enumerate(policies) if one.picture],
             (chosen, default),
+            jurisdictions,
         ),
     )
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os.path
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
-from labeler.labels.wording import JURISDICTIONS
+from labeler.labels.wording import JURISDICTIONS, missing_elements
 from labeler.policy.base import Form, Model, jurisdiction_of
 from labeler.policy.document import fault
 from labeler.policy.words import ANY, Words, faults_of_label
@@ -95,15 +95,17 @@ def looks(picture: Picture, jurisdiction: str) -> Iterable[tuple[str, Look]]:
     return [(language, Look(words=line, **style)) for language, line in _words(picture, jurisdiction).items()]
 
 
-def picture_rule(pictures: Sequence[tuple[Picture, str, bool]], languages: Sequence[str]) -> PictureRule:
+def picture_rule(
+    pictures: Sequence[tuple[Picture, str, bool]], languages: Sequence[str], jurisdictions: Collection[str]
+) -> PictureRule:
     """What holds where several policies apply: (their section, jurisdiction, whether it is the default
-    policy's), in order. `languages`: those to try, the best first."""
+    policy's), in order. `languages`: those to try, the best first. The words satisfy all `jurisdictions`."""
     if not pictures:
         return PictureRule()
     fields = {name: _stricter(name, pictures) for name in _STRICTER}
     types = [one.source_type for one, _, _ in pictures if one.source_type]
     return PictureRule(
-        look=_look(pictures, languages),
+        look=_look(pictures, languages, jurisdictions),
         exact=fields.pop("exact") == "required",
         source_type=_SOURCES + types[0] if types else "",
         **fields,
@@ -115,19 +117,22 @@ def _stricter(name: str, pictures: Sequence[tuple[Picture, str, bool]]) -> Any:
     return max(said, key=_STRICTER[name].index) if said else Picture.model_fields[name].default
 
 
-def _look(pictures: Sequence[tuple[Picture, str, bool]], languages: Sequence[str]) -> Look:
+def _look(
+    pictures: Sequence[tuple[Picture, str, bool]], languages: Sequence[str], jurisdictions: Collection[str]
+) -> Look:
     style: dict[str, Any] = {}
     for picture, _, _ in sorted(pictures, key=lambda one: one[2]):
         for name in picture.label.model_fields_set - {"words"}:
             style.setdefault(name, getattr(picture.label, name))
     sizes = [one.label.size for one, _, _ in pictures]
-    lines = [
-        _line(one, where, languages) for one, where, default in pictures if one.label.words and not default
-    ]
-    first, home, default = pictures[0]
-    if not lines or (default and home not in {where for one, where, _ in pictures[1:] if one.label.words}):
-        lines = [_line(first, home, languages), *lines]
-    return Look(words="\n".join(dict.fromkeys(lines)), **{**style, "size": max(sizes)})
+    saying = [one for one in pictures if one[1] in jurisdictions]
+    own = [_line(one, where, languages) for one, where, default in saying if one.label.words and not default]
+    owed: list[str] = []
+    for where in jurisdictions:
+        if missing_elements("\n".join([*owed, *own]), where):
+            first = next((one for one, place, _ in saying if place == where), Picture())
+            owed.append(_line(first, where, languages))
+    return Look(words="\n".join(dict.fromkeys([*owed, *own])), **{**style, "size": max(sizes)})
 
 
 def _line(picture: Picture, jurisdiction: str, languages: Sequence[str]) -> str:
