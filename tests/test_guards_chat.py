@@ -90,6 +90,17 @@ def test_english_leaves_a_word_behind_its_sentence(labeler: Labeler) -> None:
     assert spoken(passed.body) == labelled("One. Two. Three 3.5 four.")
 
 
+@pytest.mark.parametrize(("first", "also"), [("", ()), ("阿莫西林要按医生说的用。", ("遵医嘱",))])
+def test_nothing_is_added_for_what_has_not_left(tmp_path: Path, first: str, also: tuple[str, ...]) -> None:
+    """A sentence that another guard adds is said where what it found has left, and not for the one that is
+    kept back; so the stopped answer stays the same when it is labelled once more."""
+    word = guard("disclaim", name="drug", find="[{words: [阿莫西林]}]", words="遵医嘱")
+    stopping = guarded(tmp_path, guard("stop"), word)
+    body = ended([*say(first, BEFORE, DOSE), DONE], stopping).reply.body
+    assert spoken(body) == "\n\n".join([labelled(first + BEFORE, SAFE), *also])
+    assert ended([body], stopping).reply.body == body
+
+
 def test_disclaim_holds_nothing_back(tmp_path: Path) -> None:
     """Every event leaves when it comes; the words come before the finish."""
     passed = send([*say(*ANSWER), USAGE, DONE], labeler=guarded(tmp_path, guard("disclaim")))

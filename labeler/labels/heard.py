@@ -41,6 +41,7 @@ class Heard:
         self._written = False  # into the ending, all of it
         self._ends = False
         self._size = 0  # characters that have left
+        self._more: tuple[Stamp, ...] = ()  # what these call for at the end
         self.run = self._runner()
         """Takes a piece without a look at its start, nor at how many there are: say `fold` from time to time.
         Only in state OPEN, where nothing is stopped."""
@@ -73,6 +74,8 @@ class Heard:
                 self._ending.add(text)
             self.out = self.out or bool(text)
             self._size += len(text)
+        if self._stops and self.reader is not None:
+            self._more = self.reader.more
         self.over = self._ends and not self._later
 
     def ends_at(self, handle: Any) -> None:
@@ -92,7 +95,7 @@ class Heard:
         if not self.out and not before:
             self.said = self._asked.said
             return (GAP if self._reasoned else "") + instead(self.stopped.words, self._asked)
-        self.plan = self.plan.with_more(self.reader.more) if self.reader is not None else self.plan
+        self.plan = self.plan.with_more(self._more)
         self.said = self.plan.said
         self._ending.add(before)
         before, opened = self._with_opening(before)
