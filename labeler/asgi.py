@@ -49,7 +49,8 @@ class LabelMiddleware:
         path, method = scope["path"], scope["method"]
         claim = self.labeler.claim(path, method)
         if claim.exempt:
-            self.labeler.record(Outcome("skipped", f"exempt: {claim.exempt}", path))
+            observed = self.labeler.service.mode == "observe"
+            self.labeler.record(Outcome("skipped", f"exempt: {claim.exempt}", path, observed=observed))
         elif claim.dialect is not None:
             await Responder(self, claim, scope, receive, send)()
             return

@@ -35,7 +35,7 @@ from labeler.picture import Drawing, Only
 from labeler.policy import decide, reading
 from labeler.reminders import Reminders
 from labeler.request import Request, read_request
-from labeler.response import Setting
+from labeler.response import Setting, told
 from labeler.telling import Telling
 from labeler.tenants import Tenants
 from labeler.texts import TextCall
@@ -241,8 +241,8 @@ class Labeler:
         return kind(dialect, exchange, verdict, self._setting, mute=mute, notes=notes, draw=draw, reads=reads)
 
     def end(self, answer: Answer) -> None:
-        """Count the answer's outcome, and hand it to the hook if there is one."""
-        if self._on_outcome is not None or self._telling.wanted:
+        """Account for the answer: count it, and tell whoever wants to know."""
+        if self._on_outcome is not None or self._telling.wanted or self._setting.observe:
             self._telling(answer.exchange, self.record(answer.outcome()))
         else:
             self._count(*answer.result())
@@ -250,6 +250,8 @@ class Labeler:
     def record(self, outcome: Outcome) -> Outcome:
         """Count an outcome and hand it to the hook; a hook that fails does not harm the answer."""
         self._count(outcome.state, outcome.reason)
+        if outcome.observed:
+            log.info("observed, nothing changed: %s", told(outcome))
         if self._on_outcome is not None:
             try:
                 self._on_outcome(outcome)

@@ -192,6 +192,16 @@ def account(
     )
 
 
+def told(outcome: Outcome) -> str:
+    """An outcome in a line of the log; nothing of the question or the answer stands in it."""
+    route = f"{outcome.route!r}: " if outcome.route else ""  # a client chooses its characters
+    facts = [f"{outcome.state}: {outcome.reason}" if outcome.reason else outcome.state]
+    scenarios = outcome.verdict.scenarios if outcome.verdict else ()
+    facts += [f"scenarios {' '.join(scenarios)}"] if scenarios else []
+    facts += [f"number {outcome.number}"] if outcome.number else []
+    return route + "; ".join(facts)
+
+
 def sidecar(verdict: Verdict, number: str) -> bytes:
     """The `aigc` object beside the choices: what is said about this answer, in ASCII JSON."""
     labels = [{"kind": s.kind, "words": s.words, "policy": s.policy} for s in verdict.stamps]

@@ -155,13 +155,23 @@ def test_what_nobody_claims_passes_as_it_is(base: str) -> None:
     assert answer.headers.get_all("set-cookie") == ["a=1", "b=2"]
 
 
-def test_health_tells_version_and_revision(base: str) -> None:
-    """`/_labeler/health` is the gateway's own, for GET and HEAD."""
-    answer, content = ask(base, "GET", "/_labeler/health")
-    revision = Labeler.load().service.policies.revision
-    assert json.loads(content) == {"status": "ok", "version": package.__version__, "revision": revision}
-    assert (answer.status, ask(base, "HEAD", "/_labeler/health")[1]) == (200, b"")
-    assert ask(base, "POST", "/_labeler/health", {})[0].status == 405
+def test_health_tells_what_runs_and_what_came_of_it(api: Api) -> None:
+    """`/_labeler/health` is the gateway's own, for GET and HEAD: version, revision, mode, and the outcomes so
+    far."""
+    labeler = Labeler.load()
+    with serve(api) as upstream, serve(gateway(labeler, upstream)) as base:
+        ask(base, "POST", "/v1/chat/completions", {"messages": []})
+        ask(base, "GET", "/v1/models")
+        answer, content = ask(base, "GET", "/_labeler/health")
+        assert (answer.status, ask(base, "HEAD", "/_labeler/health")[1]) == (200, b"")
+        assert ask(base, "POST", "/_labeler/health", {})[0].status == 405
+    assert json.loads(content) == {
+        "status": "ok",
+        "version": package.__version__,
+        "revision": labeler.service.policies.revision,
+        "mode": "enforce",
+        "counts": {"applied": 1, "skipped: unclaimed": 1},
+    }
 
 
 @pytest.mark.parametrize("path", ["/_labeler", "/_labeler/", "/_labeler/nothing", "/_labeler/health/"])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
 import re
 import signal
 import socket
@@ -10,8 +12,10 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from http.client import IncompleteRead
 from typing import Any
+from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import pytest
@@ -31,11 +35,35 @@ async def hello(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": b"hi"})
 
 
+CHAT = json.dumps(
+    {
+        "object": "chat.completion",
+        "choices": [{"index": 0, "message": {"role": "assistant", "content": "多喝水"}}],
+    }
+).encode()
+
+
+async def chat(scope: Any, receive: Any, send: Any) -> None:
+    """An upstream with one answer for all."""
+    if scope["type"] == "http":
+        while (await receive()).get("more_body"):
+            pass
+        headers = [(b"content-type", b"application/json")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": CHAT})
+
+
+def ask(question: str) -> dict[str, Any]:
+    """A chat request."""
+    return {"model": "m", "messages": [{"role": "user", "content": question}]}
+
+
 @contextmanager
-def serving(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str, str]]:
+def serving(*arguments: str, **environment: str) -> Iterator[tuple[subprocess.Popen[str], str, str]]:
     """The process, the base URL that it prints, and the whole line."""
     call = [*SERVE, "--port", "0", *arguments]
-    with subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8") as process:
+    pipe, env = subprocess.PIPE, os.environ | environment
+    with subprocess.Popen(call, stdout=pipe, stderr=pipe, encoding="utf-8", env=env) as process:
         try:
             assert process.stdout
             line = process.stdout.readline()
@@ -44,6 +72,9 @@ def serving(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str, str]]
             yield process, found[0], line
         finally:
             process.kill()
+
+
+observing = partial(serving, LABELER__MODE="observe")
 
 
 def failing(*arguments: str) -> tuple[int, str]:
@@ -113,6 +144,47 @@ def test_broken_answer_is_one_line_of_the_log() -> None:
         lines = process.communicate(timeout=5)[1].splitlines()
     assert ["broke off" in line for line in lines if "labeler.gateway" in line] == [True]
     assert not any("Traceback" in line for line in lines)
+
+
+def test_a_dry_run_reports_without_being_asked() -> None:
+    """`mode: observe` is warned of at the start; then each outcome has one line of the log, without a word of
+    the question or the answer, and nothing has changed."""
+    with serve(chat) as upstream, observing("--upstream", upstream) as (process, base, _):
+        for path, question in (("/v1/chat/completions", "孩子发烧39度怎么办"), ("/v1/models", "")):
+            with urlopen(f"{base}{path}", json.dumps(ask(question)).encode(), timeout=5) as answer:
+                assert answer.read() == CHAT
+        process.send_signal(signal.SIGTERM)
+        lines = process.communicate(timeout=5)[1].splitlines()
+    assert sum("WARNING labeler: mode: observe: nothing is labelled" in line for line in lines) == 1
+    told = [line.partition("observed, nothing changed: ")[2] for line in lines if "INFO labeler" in line]
+    assert re.fullmatch(r"'/v1/chat/completions': applied; scenarios general medical; number \S+", told[0]), (
+        lines
+    )
+    assert told[1:] == ["'/v1/models': skipped: unclaimed"]
+    assert not re.search("发烧|多喝水", "".join(lines))
+
+
+def test_a_dry_run_is_as_silent_as_it_is_told_to_be() -> None:
+    """A log level that is asked for counts."""
+    with serve(chat) as upstream, observing("--upstream", upstream, "--log-level", "warning") as running:
+        process, base, _ = running
+        with urlopen(f"{base}/v1/chat/completions", json.dumps(ask("x")).encode(), timeout=5) as answer:
+            assert answer.read() == CHAT
+        process.send_signal(signal.SIGTERM)
+        assert "INFO" not in process.communicate(timeout=5)[1]
+
+
+def test_what_failed_has_one_line_of_the_log() -> None:
+    """With the reason, and no empty brackets where there is no number."""
+    with serve(chat) as upstream, serving("--upstream", upstream, LABELER__UNCLAIMED="block") as running:
+        process, base, _ = running
+        with pytest.raises(HTTPError, match="502"):
+            urlopen(f"{base}/v1/a%0Ab", timeout=5)
+        process.send_signal(signal.SIGTERM)
+        lines = process.communicate(timeout=5)[1].splitlines()
+    assert [line.partition("WARNING labeler: ")[2] for line in lines if "failed" in line] == [
+        r"'/v1/a\nb': failed: unclaimed"
+    ]
 
 
 def test_port_in_use_is_said_plainly() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from labeler import Outcome, undo
+from labeler import Labeler, LabelMiddleware, Outcome, undo
 from tests.asgi_tools import (
     CHAT,
     DONE,
@@ -25,6 +25,7 @@ from tests.asgi_tools import (
     Scripted,
     answer,
     ask,
+    call,
     chat,
     event,
     events,
@@ -281,6 +282,23 @@ def test_observe_leaves_the_request_alone(tmp_path: Path) -> None:
     service(tmp_path, "mode: observe").call(app, body, headers=headers)
     assert app.request == body
     assert app.scope["headers"] == scope["headers"]
+
+
+def test_observe_tells_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Each outcome is told, with no hook that asks for it: what is exempt, and what failed too, but nothing
+    that stands in an answer."""
+    caplog.set_level("INFO", "labeler")
+    config = tmp_path / "labeler.yaml"
+    config.write_text("mode: observe\nroutes: [{path: /titles, exempt: nobody reads them}]", encoding="utf-8")
+    app = Scripted(*answer(b"data: SECRET\n\n", EVENTS))
+    middleware = LabelMiddleware(app, labeler=Labeler.load(config))
+    for path in ("/titles", CHAT):
+        call(middleware, ask(FEVER), path)
+    exempt, failed = (message.removeprefix("observed, nothing changed: ") for message in caplog.messages)
+    assert exempt == "'/titles': skipped: exempt: nobody reads them"
+    assert failed.startswith(f"'{CHAT}': failed: an event's data is no JSON: ")
+    assert "scenarios general medical; number" in failed
+    assert "SECRET" not in failed
 
 
 def test_observe_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -64,10 +64,10 @@ class Records(Queue):
             return self._end() + self._flush(raw)
         try:
             doc = json_text.loads(event.payload)
-        except ValueError:
+        except ValueError as error:
             if not payload:
                 return self._overtake(raw)
-            msg = f"an event's data is no JSON: {payload[:80]!r}"
+            msg = f"an event's data is no JSON: {error}"
             raise ContentError(msg) from None
         if not isinstance(doc, dict):
             return self._odd(raw, doc)

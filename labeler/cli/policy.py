@@ -155,10 +155,7 @@ def _warnings(service: Service) -> Iterator[Problem]:
             yield at(("on_failure",), "an answer that cannot be labelled leaves without labels")
         if source.policy.marker and source.policy.marker.place == "interface":
             yield at(("marker", "place"), "the page itself has to show the label all the time")
-        if source.policy.picture and source.policy.picture.record == "required" and not service.provider:
-            yield at(("picture", "record"), "without a `provider:` in labeler.yaml every picture fails")
-    if service.mode == "observe":
-        yield Problem("mode: observe", 0, 0, "", "nothing is labelled, only reported")
+    yield from service.warnings
 
 
 def run_test(arguments: argparse.Namespace) -> int:

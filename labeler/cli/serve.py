@@ -14,6 +14,7 @@ from labeler.cli import add_config, config_path
 from labeler.deadline import shown
 from labeler.engine import Labeler
 from labeler.errors import LabelerError, MissingExtra, PolicyError, Problem
+from labeler.response import told
 from labeler.values import Outcome
 
 EPILOG = """examples:
@@ -26,6 +27,7 @@ stay as they are. GET /_labeler/health tells whether the gateway is up. SIGTERM 
 end, for 25 seconds at most."""
 
 LEVELS = ("debug", "info", "warning", "error")
+LEVEL_HELP = "default: warning; under `mode: observe` info, with a line for each answer"
 _DRAIN = 25
 """Seconds that running answers get at the end: orchestrators kill 30 seconds after SIGTERM."""
 _KEEP_ALIVE = 75
@@ -47,7 +49,7 @@ def add(commands: Any) -> None:
     parser.add_argument("--upstream", metavar="URL", help="the API's base URL; default: gateway.upstreams")
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen at; default: %(default)s")
     parser.add_argument("--port", default=8080, type=int, help="default: %(default)s; 0 takes a free one")
-    parser.add_argument("--log-level", default="warning", choices=LEVELS, help="default: %(default)s")
+    parser.add_argument("--log-level", choices=LEVELS, help=LEVEL_HELP)
     add_config(parser)
     parser.set_defaults(run=run)
 
@@ -61,8 +63,10 @@ def run(arguments: argparse.Namespace) -> int:
         raise MissingExtra(package, "gateway") from error
     from labeler.gateway.app import fronted, gateway
 
-    _log(arguments.log_level)
+    _log(arguments.log_level or "warning")
     labeler = Labeler.load(config_path(arguments), on_outcome=_report)
+    if labeler.service.mode == "observe" and not arguments.log_level:
+        log.setLevel(logging.INFO)
     app = gateway(labeler, arguments.upstream)
     config = uvicorn.Config(
         app,
@@ -103,8 +107,8 @@ def _end(number: int, frame: FrameType | None) -> NoReturn:
 
 
 def _report(outcome: Outcome) -> None:
-    if outcome.state in ("failed", "degraded"):
-        log.warning("%s: %s: %s (%s)", outcome.route, outcome.state, outcome.reason, outcome.number)
+    if outcome.state in ("failed", "degraded") and not outcome.observed:
+        log.warning("%s", told(outcome))
 
 
 def _log(level: str) -> None:

@@ -11,6 +11,7 @@ from labeler.config.model import Gateway, Headers, Limits, ModelRule, RouteRule,
 from labeler.config.people import Filing, Notices, Sessions
 from labeler.config.pictures import Pictures
 from labeler.config.provider import Provider
+from labeler.errors import Problem
 from labeler.labels.security import Empty, Seal
 from labeler.policy.patterns import Test, route_glob
 from labeler.policy.policies import PolicySet
@@ -70,6 +71,17 @@ class Service:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_router", Router(self.routes))
+
+    @property
+    def warnings(self) -> Iterator[Problem]:
+        """What is allowed, and more often forgotten than meant."""
+        if self.mode == "observe":
+            yield Problem("mode: observe", 0, 0, "", "nothing is labelled, only reported")
+        for source in self.policies.sources:
+            picture = source.policy.picture
+            if picture and picture.record == "required" and not self.provider:
+                message = "without a `provider:` in labeler.yaml every picture fails"
+                yield source.document.problem(("picture", "record"), message)
 
     def rule(self, path: str, written: str = "") -> RouteRule | None:
         """The first of the operator's rules that a path fits, or None. Rules that take labels away look at

@@ -35,19 +35,20 @@ def gateway(labeler: Labeler, upstream: str | None = None) -> ASGIApp:
     )
     labelled = LabelMiddleware(proxy, labeler=labeler)
     pictures = PictureEndpoint(labeler, labelled.workers)
+    for warning in labeler.service.warnings:
+        log.warning("%s", warning)
     if not labeler.studio.producer:
         log.warning(
             "no provider is configured: pictures get the visible label, but no AIGC record "
             "(GB 45438-2025, ch. 6); give `provider.credit_code` or `provider.code` in labeler.yaml"
         )
     told = labeler.disclosure()
-    health = {"status": "ok", "version": __version__, "revision": labeler.service.policies.revision}
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] == DISCLOSURE:
             await (only_read(scope) or JSONResponse(told))(scope, receive, send)
         elif scope["type"] == "http" and f"{scope['path']}/".startswith(f"{OWN}/"):
-            own = pictures if scope["path"].startswith(PATH) else _own(scope, health)
+            own = pictures if scope["path"].startswith(PATH) else _own(scope, labeler)
             await own(scope, receive, send)
         else:
             await labelled(scope, receive, send)
@@ -68,7 +69,15 @@ def fronted(labeler: Labeler, upstream: str | None = None) -> tuple[Upstream, ..
     return (one,)
 
 
-def _own(scope: Scope, health: dict[str, str]) -> Response:
+def _own(scope: Scope, labeler: Labeler) -> Response:
     if scope["path"] != f"{OWN}/health":
         return JSONResponse({"error": "the gateway has no such endpoint"}, 404)
+    service = labeler.service
+    health = {
+        "status": "ok",
+        "version": __version__,
+        "revision": service.policies.revision,
+        "mode": service.mode,
+        "counts": labeler.counts,
+    }
     return only_read(scope) or JSONResponse(health)
