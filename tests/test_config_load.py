@@ -8,6 +8,7 @@ import pytest
 
 from labeler.config import Gateway, Headers, Limits, Service, Upstream, load
 from labeler.errors import PolicyError, Problem
+from labeler.policy.load import shipped
 
 CODE = "91110102MAD55U9H0F"
 
@@ -97,6 +98,54 @@ def test_policies_come_from_files_and_folders(tmp_path: Path) -> None:
     assert [policy.id for policy in made.policies.policies] == ["house", "general"]
 
 
+CLINIC = "extends: medical\nversion: clinic-1\n"  # and with it the id
+
+
+@pytest.mark.parametrize(
+    ("entries", "medical", "legal"),
+    [
+        ("shipped", "2", "1"),
+        ("shipped, policies/medical.yaml", "clinic-1", "1"),
+        ("./policies, shipped", "clinic-1", "1"),
+        ("strict, policies/medical.yaml", "clinic-1", "strict-1"),
+        ("shipped, strict", "strict-1", "strict-1"),
+        ("strict, medical", "2", "strict-1"),
+    ],
+)
+def test_a_word_stands_for_all_shipped_policies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, entries: str, medical: str, legal: str
+) -> None:
+    """What is named apart stands in the place of what the word brings under its id, also where the house's
+    file is called as the shipped one is."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "policies").mkdir()
+    (tmp_path / "policies" / "medical.yaml").write_text(CLINIC, encoding="utf-8")
+    versions = {one.id: one.version for one in service(Path(), f"policies: [{entries}]").policies.policies}
+    assert versions.keys() == {one.id for one in load(environ={}).policies.policies}
+    assert (versions["medical"], versions["legal"]) == (medical, legal)
+
+
+@pytest.mark.parametrize("word", ["shipped", "strict"])
+def test_a_word_leaves_out_what_no_jurisdiction_asks_for(tmp_path: Path, word: str) -> None:
+    """The base policy of China goes where its rules do not hold, as without a list."""
+    abroad = "jurisdictions: [eu]\n"
+    found = [service(tmp_path, abroad + more).policies for more in ("", f"policies: [{word}]")]
+    assert [one.id for one in found[0].policies] == [one.id for one in found[1].policies]
+    assert "general" not in [one.id for one in found[0].policies]
+
+
+def test_two_that_are_named_apart_do_not_share_an_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody can tell which one is meant; the other one is named so that it can be found."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "policies").mkdir()
+    (tmp_path / "policies" / "medical.yaml").write_text(CLINIC, encoding="utf-8")
+    (problem,) = problems(Path(), "policies: [general, medical, policies/medical.yaml]")
+    assert "'medical' is taken" in problem.message
+    assert (
+        Path(problem.hint.partition(" has it")[0]).read_bytes() == (shipped() / "medical.yaml").read_bytes()
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "line", "column", "field", "says"),
     [
@@ -108,6 +157,7 @@ def test_policies_come_from_files_and_folders(tmp_path: Path) -> None:
             "policies[1]",
             "shipped are advertising, code, companion, ecommerce, education, finance, general",
         ),
+        ("policies: [shiped]", 1, 12, "policies[0]", "`shipped` is all of them"),
         ("policies: []", 1, 11, "policies", "at least 1"),
         ("policies: general", 1, 11, "policies", "must be a list (write [general])"),
         ("limits: 3", 1, 9, "limits", "must be a mapping (its fields: request, response"),

@@ -13,7 +13,14 @@ from labeler.config.service import Service
 from labeler.errors import PolicyError, Problem
 from labeler.labels.security import Empty, Seal, seal
 from labeler.policy.document import Document, validate
-from labeler.policy.load import check_default, check_examples, read, shipped, validate_policies
+from labeler.policy.load import (
+    check_default,
+    check_examples,
+    read,
+    read_policy,
+    shipped,
+    validate_policies,
+)
 from labeler.policy.policies import PolicySet, Settings, Source
 from labeler.policy.topics import Topics, load_topics, with_house
 
@@ -75,38 +82,47 @@ def _topics(document: Document, main: Path) -> tuple[Topics, list[Problem]]:
 
 
 def _policy_documents(document: Document, main: Path) -> tuple[list[Document], list[Problem]]:
-    """The files of the policies in use, in order, each once; paths are relative to `main`'s folder."""
+    """The policies in use, in order, each file once; paths are relative to `main`'s folder. One that is named
+    apart stands in the place of the one that a word for many brings under the same id."""
     entries = document.data.get("policies")
-    abroad = {one.file: one for one in _jurisdictions(document)}
-    if not isinstance(entries, list):
-        files = [
-            file for file in sorted(shipped().glob("*.yaml")) if _home(document) or file.stem != "general"
-        ]
-        return [*abroad.values(), *map(_read_shipped, files)], []
-    documents: dict[str, Document] = abroad
+    entries = entries if isinstance(entries, list) else ["shipped"]
+    documents = {one.path: one for one in _jurisdictions(document)}
+    brought: set[str] = set()
     problems: list[Problem] = []
     for index, entry in enumerate(entries):
-        found = list(_entry(entry, main)) if isinstance(entry, str) else []
-        documents |= {one.file: one for one in found if one.file not in documents}
-        if not found and isinstance(entry, str):
+        if not isinstance(entry, str) or (entry == "shipped" and "strict" in entries):
+            continue
+        found = {one.path: one for one in _entry(entry, main, document)}
+        if not found:
             problems.append(document.problem(("policies", index), *_nothing(entry)))
-    return list(documents.values()), problems
+        brought = brought | (found.keys() - documents.keys()) if entry in _WORDS else brought - found.keys()
+        documents |= found
+    ids = {path: str(one.data.get("id")) for path, one in documents.items()}
+    apart = {ids[path] for path in documents if path not in brought}
+    used = [one for path, one in documents.items() if path not in brought or ids[path] not in apart]
+    return used, problems
 
 
-def _entry(entry: str, main: Path) -> Iterator[Document]:
-    """What one line of `policies:` stands for: a shipped policy's id, a file, or a folder."""
+_WORDS = ("shipped", "strict")
+"""Each stands for all shipped policies; `strict` takes those whose guards act where there are such."""
+
+
+def _entry(entry: str, main: Path, document: Document) -> Iterator[Document]:
+    """What one line of `policies:` stands for: a word for many, a shipped policy's id, a file, or a folder."""
     path = main.parent / entry
-    if entry == "strict":
-        strict = {file.name: file for file in (shipped() / "strict").glob("*.yaml")}
-        files = {file.name: file for file in shipped().glob("*.yaml")} | strict
-        yield from (_read_shipped(files[name]) for name in sorted(files))
+    if entry in _WORDS:
+        strict = (shipped() / "strict").glob("*.yaml") if entry == "strict" else ()
+        files = {file.stem: file for file in (*shipped().glob("*.yaml"), *strict)}
+        yield from (
+            _read_shipped(files[name]) for name in sorted(files) if name != "general" or _home(document)
+        )
     elif not _is_path(entry):
         file = shipped() / f"{entry}.yaml"
         yield from [_read_shipped(file)] if file.is_file() else []
     elif path.is_dir():
-        yield from (read(file, str(file)) for file in sorted(path.glob("*.yaml")) if file != main)
+        yield from (read_policy(file, str(file)) for file in sorted(path.glob("*.yaml")) if file != main)
     else:
-        yield read(path, str(path))
+        yield read_policy(path, str(path))
 
 
 def _is_path(entry: str) -> bool:
@@ -117,14 +133,12 @@ def _nothing(entry: str) -> tuple[str, str]:
     if _is_path(entry):
         return f"the folder '{entry}' holds no policy", "policy files end in .yaml"
     known = ", ".join(file.stem for file in sorted(shipped().glob("*.yaml")))
-    return (
-        f"there is no shipped policy '{entry}'",
-        f"shipped are {known}; a file is named by a path with .yaml",
-    )
+    hint = f"shipped are {known}; `shipped` is all of them; a file is named by a path with .yaml"
+    return f"there is no shipped policy '{entry}'", hint
 
 
 def _read_shipped(file: Path) -> Document:
-    return read(file, f"policies/{file.relative_to(shipped()).as_posix()}")
+    return read_policy(file, f"policies/{file.relative_to(shipped()).as_posix()}")
 
 
 def _jurisdictions(document: Document) -> Iterator[Document]:

@@ -147,7 +147,9 @@ class ServiceFile(Model):
 
     provider: Provider | None = None
     policies: Annotated[tuple[Name, ...], Field(min_length=1)] | None = None
-    """Ids of shipped policies, paths of policy files, or folders of them; default: all that are shipped."""
+    """Ids of shipped policies, paths of policy files, or folders of them; `shipped` is all that are shipped
+    (the default), `strict` the same with guards that end or replace an answer. One that is named apart stands
+    in the place of theirs with its id: `[shipped, mine.yaml]`."""
     jurisdictions: Annotated[tuple[Jurisdiction, ...], Field(min_length=1)] = ("cn",)
     """Under whose rules the service owes labels; one answer may owe them under several. Explicit labels
     of policies under others are not said. Without `cn` the first one's base policy is the default."""

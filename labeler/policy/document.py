@@ -26,7 +26,7 @@ class Document:
     """One configuration file: its data, where each key and value stands, and what was wrong so far.
 
     `sound` is false where the text is no YAML mapping; `data` is empty then. `base` is the document of
-    which some of the data is inherited.
+    which some of the data is inherited. `file` is what people call it, `path` where it lies.
     """
 
     file: str
@@ -37,6 +37,7 @@ class Document:
     sound: bool = True
     origins: Mapping[FieldPath, str] = field(default_factory=dict)
     base: Document | None = None
+    path: str = ""
 
     def problem(self, path: FieldPath, message: str, hint: str = "", *, at: At = "value") -> Problem:
         """What is wrong at `path`, placed at the nearest part of it that the file really has."""

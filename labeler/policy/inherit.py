@@ -16,15 +16,15 @@ _WHOLE = frozenset(("match",))
 
 def inherited(document: Document, find: Find) -> Document:
     """The document with what it inherits; a name that leads nowhere or in a circle becomes a problem."""
-    chain, seen = [document], {document.file}
+    chain, seen = [document], {document.path}
     while isinstance(name := chain[-1].data.get("extends"), str):
         base = find(name, chain[-1])
         if base is None:
             hint = "name a shipped policy by its id, or a file beside this one (./house.yaml)"
             return document.with_problem(("extends",), f"there is no policy '{name}' to extend", hint)
-        if base.file in seen:
+        if base.path in seen:
             return document.with_problem(("extends",), f"'{name}' extends itself", "remove one `extends`")
-        seen.add(base.file)
+        seen.add(base.path)
         chain.append(base)
     whole = chain.pop()
     while chain:

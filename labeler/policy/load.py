@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from labeler.errors import Problem
@@ -25,14 +27,21 @@ def shipped() -> Path:
 
 def read(path: Path, name: str) -> Document:
     """A configuration file; one that cannot be read becomes a problem of an unsound document."""
+    place = os.path.realpath(path)
     try:
-        return parse(path.read_text(encoding="utf-8"), name)
+        return replace(parse(path.read_text(encoding="utf-8"), name), path=place)
     except OSError as error:
         reason = error.strerror or str(error)
         problem = Problem(name, 0, 0, "", f"the file cannot be read: {reason}", str(path))
     except UnicodeDecodeError as error:
         problem = Problem(name, 0, 0, "", f"the file is not UTF-8: {error.reason} at byte {error.start}")
-    return Document(name, {}, {}, {}, (problem,), sound=False)
+    return Document(name, {}, {}, {}, (problem,), sound=False, path=place)
+
+
+def read_policy(path: Path, name: str) -> Document:
+    """A policy file, with what it inherits."""
+    document = read(path, name)
+    return inherited(document, _extended) if "extends" in document.data else document
 
 
 def validate_policies(
@@ -44,7 +53,7 @@ def validate_policies(
     drafts: list[Source] = []
     problems: list[Problem] = []
     first: dict[str, Document] = {}
-    for document in map(_whole, documents):
+    for document in documents:
         context = {
             "topics": topics,
             "jurisdiction": document.data.get("jurisdiction", "cn"),
@@ -56,7 +65,9 @@ def validate_policies(
         before = first.setdefault(name, document)
         if taken := name and before is not document:
             message = f"the id '{name}' is taken by another policy"
-            problems.append(document.problem(("id",), message, f"{before.file} has it; rename one of them"))
+            other = before.path if before.file == document.file else before.file
+            hint = f"{other} has it; rename one, or leave one out of `policies:`"
+            problems.append(document.problem(("id",), message, hint))
         if policy is not None:
             (drafts if taken else sources).append(Source(policy, document))
             problems += _undrawable(policy, document)
@@ -64,10 +75,6 @@ def validate_policies(
             draft = Policy.model_construct(id=tried.id, match=tried.match, examples=tried.examples)
             drafts.append(Source(draft, document))
     return sources, drafts, problems
-
-
-def _whole(document: Document) -> Document:
-    return inherited(document, _extended) if "extends" in document.data else document
 
 
 def _extended(name: str, document: Document) -> Document | None:
