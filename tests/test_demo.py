@@ -51,32 +51,39 @@ def test_without_a_terminal() -> None:
     call = f"get_weather({CALL})\n"
     assert f"--- before\n{call}\n--- after\n{call}" in out
     assert 'Labeler: skipped;reason="structured output";scenarios="general ecommerce";policy=' in out
-    assert re.search(r"first token after \d+ ms before, \d+ ms after", out)
+    assert re.search(r"first token: \d+ ms direct, \d+ ms through the gateway\n", out)
     assert out.count("✓") == 7
     assert re.search(r"visible label 「AI生成」; all pixels outside a box of \d\.\d% of the picture are", out)
-    assert "no AIGC record: that needs `provider:" in out
-    _looked_at(Path(re.findall(r"look at it: (.*)", out)[0]))
+    assert '✓ AIGC record in its file: {"Label":"1","ContentProducer":"001191350100M000100Y43' in out
+    picture = _picture(out)
+    assert f"labeler inspect {picture}\n" in out
+    _looked_at(picture)
     assert "\x1b" not in out
     for command in ("serve --upstream", "LabelMiddleware", "policy explain", "label --scenario"):
         assert command in out.partition("What to type next")[2]
 
 
+def _picture(out: str) -> Path:
+    """The file that the demo says it has left."""
+    return Path(re.findall(r"look at it: (.*)", out)[0])
+
+
 def _looked_at(file: Path) -> None:
     """The picture that the demo leaves is a labelled one; nothing stays behind."""
-    assert inspect(file.read_bytes()).visible == "AI生成"
+    found = inspect(file.read_bytes())
+    assert (found.visible, found.valid) == ("AI生成", True)
     shutil.rmtree(file.parent)
 
 
-def test_with_a_provider(tmp_path: Path) -> None:
-    """A service with a provider code sees its AIGC record in the picture."""
+def test_without_a_provider(tmp_path: Path) -> None:
+    """A service of one's own without a provider code is told what its pictures lack."""
     config = tmp_path / "labeler.yaml"
-    config.write_text("provider: {name: p, credit_code: 91350100M000100Y43}\n", encoding="utf-8")
+    config.write_text("policies: [shipped]\n", encoding="utf-8")
     done = subprocess.run(
         [*COMMAND, "--config", str(config)], env=environment(), capture_output=True, timeout=60, check=True
     )
-    out = done.stdout.decode()
-    assert '✓ AIGC record in its file: {"Label":"1","ContentProducer":"001191350100M000100Y43' in out
-    _looked_at(Path(re.findall(r"look at it: (.*)", out)[0]))
+    assert "✓ no AIGC record: that needs `provider:" in done.stdout.decode()
+    shutil.rmtree(_picture(done.stdout.decode()).parent)
 
 
 def test_on_a_terminal() -> None:

@@ -18,7 +18,11 @@ from labeler.errors import ContentError
 from labeler.inspection import Inspection, inspect
 
 WIDTH, HEIGHT = 768, 512
-_SKY, _GLOW, _SEA = (38, 70, 120), (250, 196, 120), (18, 44, 70)
+_HORIZON, _SUN, _RADIUS = 340, (256, 318), 52
+_SKY, _SEA = ((64, 78, 140), (250, 160, 118)), ((150, 104, 118), (22, 42, 78))
+"""The colours of each at its upper and at its lower edge."""
+_GLOW = (255, 226, 160)
+_WAVE = 11  # rows
 
 
 def painted() -> bytes:
@@ -33,14 +37,28 @@ def painted() -> bytes:
 
 
 def _row(y: int) -> Iterator[int]:
-    horizon, sun = HEIGHT * 5 // 8, WIDTH // 3
+    far = y / _HORIZON if y < _HORIZON else (y - _HORIZON) / (HEIGHT - _HORIZON)
+    edges, share, light = (_SKY, far**1.6, _air) if y < _HORIZON else (_SEA, far**0.6, _glitter)
+    ground = [a + (b - a) * share for a, b in zip(*edges, strict=True)]
+    gain = [b - a for a, b in zip(ground, _GLOW, strict=True)]
     for x in range(WIDTH):
-        away = math.hypot(x - sun, (y - horizon) * 1.4) / WIDTH
-        light = max(0.0, 1 - 1.6 * away)
-        if y >= horizon:
-            light *= 0.55 + 0.2 * math.sin(y * y / 90 + x / 37)
-        low = _SKY if y < horizon else _SEA
-        yield from (int(a + (b - a) * light) for a, b in zip(low, _GLOW, strict=True))
+        lit = light(x, y)
+        yield from (int(a + b * lit) for a, b in zip(ground, gain, strict=True))
+
+
+def _air(x: int, y: int) -> float:
+    """How much of the glow a point of the sky has: all of it within the sun."""
+    away = math.dist((x, y), _SUN)
+    return max(min(1.0, _RADIUS + 0.5 - away), 0.6 * math.exp(-away / 110))
+
+
+def _glitter(x: int, y: int) -> float:
+    """The same of the sea: each wave has a streak of the sun, the nearer ones weaker and narrower."""
+    wave, row = divmod(y - _HORIZON, _WAVE)
+    reach = (62 - 2.2 * wave) * (0.72 + 0.28 * math.cos(2.4 * wave))
+    along = (x - _SUN[0] - 9 * math.sin(1.7 * wave)) / reach
+    across = 2 * row / _WAVE - 0.9
+    return max(0.0, 0.8 - along**2 - across**2) * (1 - 0.045 * wave)
 
 
 class Painting(NamedTuple):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shlex
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -40,7 +41,7 @@ NEXT = (
         "which rule matched, on which words, and what is said because of it",
     ),
     (
-        "{labeler} inspect after.png",
+        "{labeler} inspect {picture}",
         "which labels a picture carries, and whether they keep to the rules",
     ),
     (
@@ -90,6 +91,7 @@ class Screen:
 
     def __init__(self, labeler: Labeler) -> None:
         self._labeler = labeler
+        self._saved = Path()
         terminal = sys.stdout.isatty()
         self._paint = Paint(terminal and not os.environ.get("NO_COLOR"))
         columns = min(shutil.get_terminal_size().columns, _WIDE)
@@ -121,15 +123,13 @@ class Screen:
         seen = painting(before, after)
         share = f"all pixels outside a box of {seen.share:.1%} of the picture are the same"
         self._verdict(seen.labelled, f"visible label 「{seen.said.visible}」; {share}")
-        if seen.said.records:
-            written = seen.said.valid
-            self._verdict(written, f"AIGC record in its file: {seen.said.records[0].text}")
-        else:
-            written = not self._labeler.studio.producer
-            self._verdict(
-                written, "no AIGC record: that needs `provider: {credit_code: ...}` in labeler.yaml"
-            )
-        self._say(f"    look at it: {seen.saved()}", self._paint.dim)
+        written = seen.said.valid or not self._labeler.studio.producer
+        record = "no AIGC record: that needs `provider: {credit_code: ...}` in labeler.yaml"
+        if self._labeler.studio.producer:
+            record = f"AIGC record in its file: {''.join(one.text for one in seen.said.records) or 'none'}"
+        self._verdict(written, record)
+        self._saved = seen.saved()
+        self._say(f"    look at it: {self._saved}", self._paint.dim)
         return seen.labelled and written
 
     def goodbye(self, kept: list[bool]) -> None:
@@ -142,7 +142,8 @@ class Screen:
             self._say("All five came out as promised. What to type next:", self._paint.bold)
         for line, meaning in NEXT:
             self._say()
-            self._say(f"  {line.format(labeler=_myself())}")
+            picture = shlex.quote(str(self._saved))
+            self._say(f"  {line.format(labeler=_myself(), picture=picture)}")
             self._say(f"      {meaning}", self._paint.dim)
 
     def _view(self) -> View:
@@ -157,9 +158,7 @@ class Screen:
             self._say()
         self._verdict(kept, promise)
         if question.options.get("stream"):
-            first = (
-                f"first token after {before.first * 1000:.0f} ms before, {after.first * 1000:.0f} ms after"
-            )
+            first = f"first token: {before.first * 1000:.0f} ms direct, {after.first * 1000:.0f} ms through the gateway"
             self._verdict(True, first)
         if question.data:
             self._header(after.label)
