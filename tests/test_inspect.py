@@ -287,20 +287,37 @@ def test_sound_files_exit_0(folder: Path, capsys: pytest.CaptureFixture[str]) ->
 
 
 def test_json_has_an_object_for_each_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Of a folder, all files but the hidden ones, in order; what cannot be read has an `error`."""
+    """Of a folder, all pictures but the hidden ones, in order; what cannot be read has an `error`."""
+    (folder / "in" / "d.png").write_bytes(b"torn")
     assert command(folder, "--json") == 1
     found = objects(capsys)
     assert [Path(one["file"]).relative_to(folder).as_posix() for one in found] == [
         "a.png",
         "b.jpg",
         "in/c.gif",
-        "notes.txt",
+        "in/d.png",
     ]
     assert [one["format"] for one in found] == ["png", "jpeg", "gif", ""]
     assert [len(one["records"]) for one in found] == [1, 0, 1, 0]
     assert ["error" in one for one in found] == [False, False, False, True]
     record = found[0]["records"][0]
     assert (record["carrier"], record["fields"], record["problems"]) == ("XMP element", RECORD.fields, [])
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_other_files_in_a_folder_are_counted(
+    folder: Path, capsys: pytest.CaptureFixture[str], options: tuple[str, ...]
+) -> None:
+    """They are no pictures and cost nothing; one that the call names does. A picture is told by its first
+    bytes too."""
+    (folder / "b.jpg").unlink()
+    (folder / "a.png").rename(folder / "a")
+    (folder / "in" / "x.html").write_text("<p>", encoding="utf-8")
+    assert command(folder, *options) == 0
+    out, err = capsys.readouterr()
+    assert err == "left out: 2 files that are no pictures (.html, .txt)\n"
+    assert str(folder / "a") in out
+    assert command(folder / "notes.txt", *options) == 1
 
 
 def test_one_sound_file_in_json_exits_0(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -336,10 +353,12 @@ def test_a_problem_exits_1(folder: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert out.count("NOT as the rule asks") == 2
 
 
-def test_an_empty_folder_is_no_success(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_folder_without_pictures_is_no_success(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Nothing inspected is not everything sound."""
-    assert command(tmp_path, "--json") == 1
-    assert objects(capsys)[0]["error"] == "the folder holds no file"
+    for _ in range(2):
+        assert command(tmp_path, "--json") == 1
+        assert objects(capsys)[0]["error"] == "the folder holds no picture"
+        (tmp_path / "notes.txt").write_text("AI", encoding="utf-8")
 
 
 def test_no_file_is_a_wrong_call(capsys: pytest.CaptureFixture[str]) -> None:

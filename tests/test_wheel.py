@@ -109,9 +109,13 @@ def test_library_works_when_installed(installed: Path, tmp_path: Path) -> None:
 
 
 def test_help_works_without_extras(installed: Path, tmp_path: Path) -> None:
-    """`labeler --help` lists every command, also those whose extra is not installed."""
+    """`labeler --help` lists every command, also those whose extra is not installed; `--version` is that of the
+    distribution."""
     said = must(installed / "labeler", "--help", cwd=tmp_path)
     assert all(f"    {command} " in said for command in ("label", "serve", "policy", "demo"))
+    code = "from importlib.metadata import version; print('labeler', version('aigc-labeler'))"
+    told = must(installed / "labeler", "--version", cwd=tmp_path)
+    assert told == must(installed / "python", "-c", code, cwd=tmp_path)
 
 
 @pytest.mark.parametrize(

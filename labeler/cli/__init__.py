@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
+from labeler import __version__
 from labeler.errors import LabelerError, MissingExtra, PolicyError
 
 COMMANDS = ("label", "inspect", "serve", "policy", "demo")
@@ -24,6 +25,7 @@ def parser() -> argparse.ArgumentParser:
         description="Labels for LLM output, as the law and good sense demand.",
         epilog="exit codes: 0 all is well; 1 the content or a check failed; 2 the call or the configuration is wrong",
     )
+    top.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     top.add_argument("--config", default=None, metavar="FILE", help=CONFIG_HELP)
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name in COMMANDS:

@@ -6,11 +6,13 @@ import argparse
 import json
 import sys
 from collections.abc import Iterable, Iterator
+from mimetypes import MimeTypes
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from labeler.cli.label_files import files_in
 from labeler.cli.label_report import printable
+from labeler.cli.label_work import is_picture
 from labeler.errors import ContentError
 from labeler.inspection import Inspection, RecordFound, inspect
 from labeler.labels.record_rules import LABELS
@@ -20,8 +22,9 @@ EPILOG = """examples:
   labeler inspect published/ --json > labels.json
   labeler inspect *.jpg && echo all of them carry one valid record
 
-PNG, JPEG, GIF, WebP, TIFF, BMP, HEIC and AVIF can be read. Of a folder every file is looked at, those
-inside its folders too; hidden ones (.git …) are left out.
+PNG, JPEG, GIF, WebP, TIFF, BMP, HEIC and AVIF can be read. Of a folder every picture is looked at, told by
+its first bytes or its name, those inside its folders too; hidden ones (.git …) are left out, and so are other
+files, which are counted on stderr.
 
 --json prints an array with an object for each file: `file`, `format`, `valid`, `width`, `height`,
 `frames`, `records` (each with `carrier`, `fields`, `problems`, `notes`, `text`), `problems`, `visible`,
@@ -29,6 +32,9 @@ inside its folders too; hidden ones (.git …) are left out.
 
 exit codes: 0 every file carries exactly one valid record; 1 one does not, or cannot be read;
 2 the call is wrong"""
+
+_START = 1024  # bytes that tell a picture
+_NAMES = MimeTypes()
 
 
 class _Seen(NamedTuple):
@@ -59,22 +65,46 @@ def add(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Inspect what the call names; 1 where a file is not as it has to be."""
-    seen = map(_seen, _files(map(Path, arguments.paths)))
+    others: list[Path] = []
+    seen = (one for path in arguments.paths for one in _looked_at(Path(path), others))
     sound = _print_json(seen) if arguments.json else _print_lines(seen)
+    if others:
+        kinds = ", ".join(sorted({path.suffix.lower() or path.name for path in others}))
+        files = "1 file" if len(others) == 1 else f"{len(others)} files"
+        print(printable(f"left out: {files} that are no pictures ({kinds})"), file=sys.stderr)
     return 0 if sound else 1
 
 
-def _files(paths: Iterable[Path]) -> Iterator[Path]:
-    for path in paths:
-        if not path.is_dir():
-            yield path
-            continue
-        yield from [*files_in(path)] or [path]
+def _looked_at(path: Path, others: list[Path]) -> Iterator[_Seen]:
+    """What a file holds, or each picture in a folder; what is no picture there is added to `others`."""
+    if not path.is_dir():
+        yield _seen(path)
+        return
+    pictures = 0
+    for file in files_in(path):
+        if _is_other(file):
+            others.append(file)
+        else:
+            pictures += 1
+            yield _seen(file)
+    if not pictures:
+        yield _Seen(str(path), None, "the folder holds no picture")
+
+
+def _is_other(file: Path) -> bool:
+    """Whether neither its name nor its first bytes say that a file is a picture; one that cannot be read may
+    be one."""
+    kind, _ = _NAMES.guess_type(file.name, strict=False)
+    if kind is not None and kind.startswith("image/"):
+        return False
+    try:
+        with file.open("rb") as opened:
+            return not is_picture(opened.read(_START))
+    except OSError:
+        return False
 
 
 def _seen(path: Path) -> _Seen:
-    if path.is_dir():
-        return _Seen(str(path), None, "the folder holds no file")
     try:
         return _Seen(str(path), inspect(path.read_bytes()))
     except OSError as error:
