@@ -74,6 +74,42 @@ def test_files_extend_each_other_in_a_chain(tmp_path: Path) -> None:
     assert (policy.version, policy.on_failure) == ("b", "pass")
 
 
+SHOP = "extends: ecommerce\nid: myshop\nmatch: {route: /myshop/**}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "used", "says"),
+    [
+        (SHOP, "general", "'myshop': there is no policy 'ecommerce' in use"),
+        (SHOP, "shipped", "'myshop': no example reaches this policy"),
+        (
+            SHOP.replace("ecommerce", "base.yaml"),
+            "general",
+            "'myshop': there is no policy 'ecommerce' in use",
+        ),
+        (
+            "match: {route: /wards/**}\nid: medical\nextends: medical\n",
+            "general",
+            "'medical': no example reaches",
+        ),
+    ],
+)
+def test_inherited_examples_that_do_not_fit_are_told_in_the_house_s_file(
+    tmp_path: Path, text: str, used: str, says: str
+) -> None:
+    """Once, where it extends: nothing is wrong with the file that it extends."""
+    (tmp_path / "shop.yaml").write_text(text, encoding="utf-8")
+    (tmp_path / "base.yaml").write_text("extends: ecommerce\nid: ecommerce\n", encoding="utf-8")
+    (tmp_path / "labeler.yaml").write_text(f"policies: [{used}, shop.yaml]\n", encoding="utf-8")
+    with pytest.raises(PolicyError) as caught:
+        Labeler.load(tmp_path / "labeler.yaml")
+    (problem,) = caught.value.problems
+    line = 1 + text[: text.index("extends")].count("\n")
+    assert (problem.file, problem.line, problem.field) == (str(tmp_path / "shop.yaml"), line, "extends")
+    assert says in problem.message
+    assert "give this file `examples:`" in problem.hint
+
+
 def test_a_mistake_stands_where_it_was_made(tmp_path: Path) -> None:
     """A wrong word in the file that is extended is told with that file's line."""
     base = 'id: medical\nversion: "1"\ntitle: t\nmatch: {topic: medical}\nmarker: {words: 仅供参考}\n'

@@ -43,7 +43,7 @@ class Document:
         """What is wrong at `path`, placed at the nearest part of it that the file really has."""
         if origin := self.origin(path):
             return Problem(origin, 0, 0, spell(path), message, hint)
-        if self.base is not None and self.base.depth(path) > self.depth(path):
+        if self.base is not None and self.inherits(path):
             return self.base.problem(path, message, hint, at=at)
         marks = self.keys if at == "key" else self.values
         known = next((path[:end] for end in range(len(path), -1, -1) if path[:end] in self.values), ())
@@ -55,9 +55,17 @@ class Document:
         found = (self.origins.get(path[:end]) for end in range(len(path), 0, -1))
         return next(filter(None, found), "")
 
-    def depth(self, path: FieldPath) -> int:
+    def inherits(self, path: FieldPath) -> bool:
+        """Whether a file that this one extends has more of a path than it has itself."""
+        return self.base is not None and self.base._reach(path) > self._depth(path)
+
+    def _depth(self, path: FieldPath) -> int:
         """How much of a path the file itself has."""
         return next((end for end in range(len(path), 0, -1) if path[:end] in self.values), 0)
+
+    def _reach(self, path: FieldPath) -> int:
+        own = self._depth(path)
+        return own if self.base is None else max(own, self.base._reach(path))
 
     def with_problem(self, path: FieldPath, message: str, hint: str) -> Document:
         """The same document with one more thing that is wrong with it."""

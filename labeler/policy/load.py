@@ -101,12 +101,22 @@ def check_examples(policies: PolicySet, drafts: Iterable[Source], known: frozens
     """Examples that name unknown scenarios, and policies that none of their own examples reaches. A draft is
     tried in the place of the policy whose id it has."""
     for source in policies.sources:
-        yield from _unknown(source, known)
-        yield from _unreached(policies, source)
+        yield from _examples(policies, source, known)
     for draft in drafts:
         others = [one for one in policies.sources if one.policy.id != draft.policy.id]
-        yield from _unknown(draft, known)
-        yield from _unreached(PolicySet.of([*others, draft], policies.topics, policies.settings), draft)
+        tried = PolicySet.of([*others, draft], policies.topics, policies.settings)
+        yield from _examples(tried, draft, known)
+
+
+def _examples(policies: PolicySet, source: Source, known: frozenset[str]) -> Iterator[Problem]:
+    """Where they stand; those that are inherited are no mistake of the file in which they stand."""
+    wrong = [*_unknown(source, known), *_unreached(policies, source)]
+    if wrong and source.document.inherits(("examples",)):
+        message = f"the inherited examples do not fit '{source.policy.id}': {wrong[0].message}"
+        hint = f"give this file `examples:` of its own, with `scenarios: [{source.policy.id}]`"
+        yield source.document.problem(("extends",), message, hint)
+    else:
+        yield from wrong
 
 
 def _unreached(policies: PolicySet, source: Source) -> Iterator[Problem]:
