@@ -83,6 +83,34 @@ def test_check_warns_of_what_is_allowed_but_weak(tmp_path: Path, capsys: pytest.
     assert "\x1b" not in err
 
 
+DESK = """\
+id: desk
+version: "1"
+title: Desk
+match: {route: /desk/**}
+guards:
+  dose: {find: [{words: [mg]}], action: stop, words: {zh: 请咨询医生, en: Ask a doctor.}}
+handoff: {words: 需要人工请输入「转人工」, webhook: "https://user:secret@desk.example/way?key=secret"}
+remind: {every: 90min, words: {zh: 您正在与人工智能互动, en: This is an AI.}}
+examples: [{ask: 你好, route: /desk/chat/completions, scenarios: [desk]}]
+"""
+
+
+def test_check_and_explain_tell_what_is_no_label(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Guards, the way to a person and reminders, in the question's language; no secrets of a webhook."""
+    config = house(tmp_path, DESK)
+    assert run("check", "--config", config) == 0
+    summary = "guard dose (stop), hand-off at end, reminder every 90min; block on failure; 1 example\n"
+    assert f"desk version 1: {summary}" in capsys.readouterr().out
+    assert run("explain", "Hello", "--route", "/desk/chat/completions", "--config", config) == 0
+    out = capsys.readouterr().out
+    assert "  guard dose (desk): stop: Ask a doctor.\n" in out
+    assert "  reminder every 90min at start (desk): This is an AI.\n" in out
+    assert "  hand-off (desk): told to https://desk.example/way\n" in out
+    assert run("explain", "你好", "--config", config) == 0
+    assert "besides" not in capsys.readouterr().out
+
+
 def test_check_reports_all_problems(tmp_path: Path) -> None:
     """Mistakes end in the error that the command line prints with exit code 2."""
     with pytest.raises(PolicyError, match=r"(?s)titel.*marker\.words"):
@@ -95,6 +123,22 @@ def test_test_passes_on_what_is_shipped(capsys: pytest.CaptureFixture[str]) -> N
     *lines, last = capsys.readouterr().out.splitlines()
     assert all(line.startswith("pass policies/") for line in lines)
     assert last == f"{len(lines)} examples, 0 failed"
+
+
+def test_test_shows_what_tells_examples_apart(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Route, model and headers where an example has them, and all messages of a conversation."""
+    examples = """\
+      - {ask: 你好, route: /house/x, scenarios: [house]}
+      - {ask: [孩子发烧, 你好], model: m, headers: {X-A: b}, scenarios: [medical]}
+      - {ask: 你好, scenarios: []}
+"""
+    assert run("test", "--config", house(tmp_path, HOUSE.partition("  - {ask")[0] + examples)) == 0
+    lines = [line.partition(" ")[2] for line in capsys.readouterr().out.splitlines() if "house.yaml" in line]
+    assert [line.partition(" ")[2] for line in lines] == [
+        "你好 (route /house/x)",
+        "孩子发烧 / 你好 (model m, X-A: b)",
+        "你好",
+    ]
 
 
 def test_test_fails_with_what_was_expected_and_found(

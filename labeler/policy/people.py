@@ -25,6 +25,12 @@ def _period(said: object) -> object:
     return float(match[1]) * _SECONDS[match[2]]
 
 
+def spelled(seconds: float) -> str:
+    """A period as people write it."""
+    unit = next((unit for unit in ("h", "min") if seconds % _SECONDS[unit] == 0), "s")
+    return f"{seconds / _SECONDS[unit]:g}{unit}"
+
+
 def _webhook(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.fragment:
