@@ -109,6 +109,25 @@ def test_misses_are_told_and_bounded(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert result(tmp_path, capsys, "--misses", "0")["misses"] == []
 
 
+def test_a_name_that_no_policy_has_is_told_and_counts_apart(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It may be a scenario's, misspelt, whose rows are not harmless; each such name is told once, under `also`
+    too."""
+    misspelt = [{**row, "scenario": "medcal"} for row in ROWS[:2]] + [{**ROWS[4], "also": ["medcal", "x"]}]
+    rows = "\n".join(map(json.dumps, ROWS + misspelt))
+    assert run(tmp_path, "--json", rows=rows) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["harmless_unknown"] == {"rows": 2, "risk": 1, "rate": 0.5}
+    file = tmp_path / "rows.jsonl"
+    assert sorted(line.partition(" (known here")[0] for line in err.splitlines()) == [
+        f"{file}: no policy has the name 'medcal' (3 rows) (did you mean 'medical'?)",
+        f"{file}: no policy has the name 'x' (1 row)",
+    ]
+    assert run(tmp_path, rows=rows) == 0
+    assert "\n  of a scenario that no policy has           2   0.500\n" in capsys.readouterr().out
+
+
 def test_out_writes_every_row_back(tmp_path: Path) -> None:
     """With `found`, and with whatever else the row has."""
     assert run(tmp_path, "--out", str(tmp_path / "out.jsonl")) == 0
@@ -125,6 +144,8 @@ def test_the_report_is_for_people(tmp_path: Path, capsys: pytest.CaptureFixture[
     out, err = capsys.readouterr()
     assert "medical              2      0.500   0.500       1       1" in out
     assert "wrong medical (general chat): 布洛芬的名字怎么来的  「布洛芬」" in out
+    assert run(tmp_path, rows='{"text": "睡不好又累", "scenario": "medical"}') == 0
+    assert "missed medical (medical): 睡不好又累" in capsys.readouterr().out
     assert err == ""
 
 

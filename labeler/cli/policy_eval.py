@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -16,6 +17,8 @@ from labeler.config import load
 from labeler.errors import PolicyError, Problem
 from labeler.policy import PolicySet
 from labeler.policy.decide import reasons
+from labeler.policy.load import shipped
+from labeler.policy.mistakes import nearest
 from labeler.policy.patterns import well_formed
 from labeler.policy.topics import Engine, all_lexicons
 from labeler.values import Exchange
@@ -95,7 +98,10 @@ def run(arguments: argparse.Namespace) -> int:
     rows = [_row(data, find) for data in watched(read)]
     if arguments.out is not None:
         _write(arguments.out, read, rows)
-    result = summary(rows, arguments.misses)
+    result = summary(rows, arguments.misses, names := _names(policies))
+    for name, count in _strange(rows, names).items():
+        message = f"no policy has the name '{name}' ({count} row{'' if count == 1 else 's'})"
+        print(Problem(str(arguments.file), 0, 0, "", message, nearest(name, sorted(names))), file=sys.stderr)
     if arguments.json:
         print(json.dumps(result, ensure_ascii=False, indent=2))
     else:
@@ -115,6 +121,17 @@ def _scenarios(policies: PolicySet) -> Find:
         return {one.scenario: one.found for one in because if one.scenario not in constant}
 
     return find
+
+
+def _names(policies: PolicySet) -> frozenset[str]:
+    """What a row may call a scenario: a policy in use or a shipped one, or a topic."""
+    ids = {one.id for one in policies.policies} | {one.id for one in all_lexicons(policies.topics)}
+    return frozenset(ids | {file.stem for file in shipped().glob("*.yaml")})
+
+
+def _strange(rows: Iterable[Row], names: frozenset[str]) -> Counter[str]:
+    """How many rows have which name that is none."""
+    return Counter(name for row in rows for name in {row.scenario, *row.also} - names)
 
 
 def _topics(policies: PolicySet) -> Find:
@@ -170,8 +187,9 @@ def _write(file: Path, read: Iterable[dict[str, Any]], rows: Iterable[Row]) -> N
         _wrong(file, 0, f"the file cannot be written: {error.strerror}")
 
 
-def summary(rows: Sequence[Row], misses: int) -> dict[str, Any]:
-    """Precision and recall per scenario, recall per source, confusions, false alarms and misses."""
+def summary(rows: Sequence[Row], misses: int, known: frozenset[str]) -> dict[str, Any]:
+    """Precision and recall per scenario, recall per source, confusions, false alarms and misses. Harmless
+    rows whose scenario is not `known` count apart too: the name may be misspelt."""
     found = {name for row in rows for name in row.found}
     names = sorted(found | ({row.scenario for row in rows} & {*RISKS}))
     harmless = [row for row in rows if row.scenario not in RISKS]
@@ -180,6 +198,7 @@ def summary(rows: Sequence[Row], misses: int) -> dict[str, Any]:
         "scenarios": {name: _plain(score(rows, name)) for name in names},
         "sources": list(_sources(rows, names)),
         "harmless": _alarms(harmless),
+        "harmless_unknown": _alarms([row for row in harmless if row.scenario not in known]),
         "harmless_sources": {
             source: _alarms([row for row in harmless if row.source == source])
             for source in sorted({row.source for row in harmless if row.source})
@@ -251,7 +270,9 @@ def _report(result: dict[str, Any]) -> Iterator[str]:
         for one in result["sources"]:
             yield f"{one['scenario']:<14}{one['source']:<24}{one['rows']:>8,}{_share(one['recall']):>8}"
     yield f"\n{'harmless, found risky':<38}{'rows':>8}{'rate':>8}"
-    for source, one in [("all", result["harmless"]), *result["harmless_sources"].items()]:
+    unknown = result["harmless_unknown"]
+    apart = [("of a scenario that no policy has", unknown)] if unknown["rows"] else []
+    for source, one in [("all", result["harmless"]), *apart, *result["harmless_sources"].items()]:
         yield f"  {source:<36}{one['rows']:>8,}{_share(one['rate']):>8}"
     if result["confusions"]:
         yield f"\n{'the question is':<20}{'also found':<20}{'rows':>6}"
@@ -260,7 +281,8 @@ def _report(result: dict[str, Any]) -> Iterator[str]:
     yield ""
     for miss in result["misses"]:
         words = f"  {', '.join(f'「{word}」' for word in miss['words'])}" if miss["words"] else ""
-        yield f"{miss['kind']} {miss['asked']} ({miss['scenario']} {miss['source']}): {_short(miss['text'])}{words}"
+        of = " ".join(filter(None, (miss["scenario"], miss["source"])))
+        yield f"{miss['kind']} {miss['asked']} ({of}): {_short(miss['text'])}{words}"
 
 
 def _share(share: float | None) -> str:
