@@ -21,8 +21,9 @@ class About(TypedDict, total=False):
     headers: Mapping[str, str]
     tenant: str
     """Whose content it is: the name that a policy's `tenant:` is about."""
-    due: Sequence[str]
-    """Ids of policies whose reminder is due: a program counts the time of its own sessions."""
+    due: str | Sequence[str] | Mapping[str, int]
+    """Ids of policies whose reminder is due: a program counts the time of its own sessions. As a mapping, with
+    how often the reminder's `every` fits into it: `{"companion": 2}` after four hours."""
     language: str
     """Of the labels, as `en`; default: the question's."""
     human: bool
@@ -52,7 +53,13 @@ def exchange_of(about: About, number: str, read: Request | None = None) -> Excha
         number=number,
         language=about.get("language", ""),
         fields=read.fields if read else {},
-        due=tuple(about.get("due", ())),
+        due=_spans(about.get("due", ())),
         batch=read.asked.batch if read and not messages else 0,
         tenants=(about["tenant"],) if about.get("tenant") else (),
     )
+
+
+def _spans(due: str | Sequence[str] | Mapping[str, int]) -> Mapping[str, int]:
+    if isinstance(due, Mapping):
+        return due
+    return dict.fromkeys((due,) if isinstance(due, str) else due, 0)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from http.cookies import CookieError, SimpleCookie
 from typing import NamedTuple
 
-from labeler.config import Service
+from labeler.config import UNCOUNTED, Service
 from labeler.framing.json_text import values_at
 from labeler.policy import decide
 from labeler.sessions import Sessions, sessions
 from labeler.values import Exchange, Verdict
 
+log = logging.getLogger("labeler")
 NO_SESSION = "sessions: the request names none"
 
 
@@ -29,36 +31,44 @@ class Reminders:
     def __init__(self, service: Service) -> None:
         said = service.sessions
         self._policies, self._named = service.policies, said
-        self._every = service.policies.reminding
-        self._store: Sessions | None = sessions(said.store, said.idle) if self._every else None
+        self._remind = service.policies.reminding
+        self._store: Sessions | None = sessions(said.store, said.idle) if self._remind else None
+        self._warned = bool(said.named)
 
     def concern(self, verdict: Verdict) -> bool:
         """Whether any policy that applies reminds."""
-        return not self._every.keys().isdisjoint(verdict.scenarios)
+        return not self._remind.keys().isdisjoint(verdict.scenarios)
 
     async def __call__(self, exchange: Exchange, verdict: Verdict, session: str = "") -> Reminded:
         """Add the reminders that are due to what was decided on an exchange. `session` is the app's word."""
-        names = [name for name in verdict.scenarios if name in self._every]
+        names = [name for name in verdict.scenarios if name in self._remind]
         if self._store is None or not names:
             return Reminded(exchange, verdict)
         session = session or self._session(exchange)
         if not session:
-            return self._due(exchange, verdict, names, (NO_SESSION,))
-        due, notes = [], dict[str, None]()
+            self._warn(names)
+            return self._due(exchange, verdict, dict.fromkeys(names, 0), (NO_SESSION,))
+        due, notes = dict[str, int](), dict[str, None]()
         now = time.time()
         for name in names:
-            told = await self._store.touch(f"{name}\n{session}", self._every[name], now)
-            due += [name] if told.reminder else []
+            remind = self._remind[name]
+            told = await self._store.touch(f"{name}\n{session}", remind.every, now)
+            due |= {name: told.spans} if told.reminder or (told.first and remind.first) else {}
             notes |= {told.note: None} if told.note else {}
         return self._due(exchange, verdict, due, tuple(notes))
 
     def _due(
-        self, exchange: Exchange, verdict: Verdict, names: list[str], notes: tuple[str, ...]
+        self, exchange: Exchange, verdict: Verdict, due: dict[str, int], notes: tuple[str, ...]
     ) -> Reminded:
-        if not names:
+        if not due:
             return Reminded(exchange, verdict, notes)
-        exchange = exchange._replace(due=tuple(names))
+        exchange = exchange._replace(due=due)
         return Reminded(exchange, decide(self._policies, exchange), notes)
+
+    def _warn(self, names: list[str]) -> None:
+        if not self._warned:
+            self._warned = True
+            log.warning("%s reminds, but %s", ", ".join(names), UNCOUNTED)
 
     async def close(self) -> None:
         """Let the store go; call it in each event loop that has used it."""

@@ -27,7 +27,8 @@ class Exchange(NamedTuple):
     `fields` is the request's JSON object. `tenants` says whose request it is: by API key or by the app,
     never by a client's header. `number` is the content number, a sortable UUID. `language` is that of the labels, where somebody
     says it; else it follows the last question. `due` are the policies whose reminder is to be said in this
-    answer; how long a session has gone on enters as a value. `batch` is how many of the last messages are
+    answer; how long a session has gone on enters as a value: how often a reminder's `every` fits into it, 0
+    where nobody counted. `batch` is how many of the last messages are
     asked at once, each for an answer of its own, so that all of them count; 0 where they are a conversation.
     """
 
@@ -44,7 +45,7 @@ class Exchange(NamedTuple):
     language: str = ""
     fields: Mapping[str, object] = _NOTHING
     tenants: tuple[str, ...] = ()
-    due: tuple[str, ...] = ()
+    due: Mapping[str, int] = _NOTHING
     batch: int = 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -39,7 +40,8 @@ def by_id(policy: Policy) -> str:
 def said(policy: Policy) -> list[dict[str, str]]:
     """Everything that a policy says besides its marker."""
     parts = (*policy.disclaimers, *policy.guards.values(), policy.handoff, policy.remind)
-    return [part.words for part in parts if part is not None]
+    first = [policy.remind.first] if policy.remind and policy.remind.first else []
+    return [*(part.words for part in parts if part is not None), *first]
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
@@ -193,8 +195,11 @@ def test_companions_remind_every_two_hours() -> None:
     remind = BY_ID["companion"].remind
     assert remind is not None
     assert remind.every == 2 * 60 * 60
-    assert "人工智能服务" in remind.words["zh"]
-    assert "而非自然人" in remind.words["zh"]
+    for spans, hours in ((0, ""), (1, "2小时"), (2, "4小时")):
+        words = remind.said(spans)["zh"]
+        assert "人工智能服务" in words
+        assert "而非自然人" in words
+        assert re.findall(r"[\d.]+小时", words) == [*filter(None, [hours])]
 
 
 @pytest.mark.parametrize("policy", POLICIES.policies, ids=by_id)

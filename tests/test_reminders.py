@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +16,30 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from labeler import Labeler, LabelMiddleware, PolicyError
+from labeler.cli import main
+from labeler.gateway.app import gateway
 from tests.asgi_tools import JSON, Scripted, Service, answer, ask, call, chat, said, service
 from tests.redis_server import redis_server
 from tests.servers import serve
 
 AGAIN = "您正在与人工智能服务互动，而非自然人"
+SAME = {"every": "2h", "words": {"zh": AGAIN, "en": "You are talking to an AI, not a person."}}
+"""Reminds in the same words whenever it is due."""
 COMPANION = {
     "id": "friend",
     "version": "1",
     "title": "t",
     "match": {"route": "/friend/**"},
-    "remind": {"every": "2h", "words": {"zh": AGAIN, "en": "You are talking to an AI, not a person."}},
     "examples": [{"ask": "x", "route": "/friend/chat/completions", "scenarios": ["friend"]}],
+}
+AI = "您正在与人工智能服务互动"
+COUNTED = {
+    "every": "2h",
+    "first": {"zh": AI, "en": "This is an AI, not a person."},
+    "words": {
+        "zh": f"{AI}；您已连续使用{{hours}}小时",
+        "en": "This is an AI. You have been here for {hours} h.",
+    },
 }
 PATH = "/friend/chat/completions"
 HEADER = "sessions: {header: X-Session, idle: 30min}\n"
@@ -39,8 +53,9 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return now
 
 
-def house(folder: Path, sessions: str = HEADER) -> Service:
-    (folder / "friend.yaml").write_text(json.dumps(COMPANION), encoding="utf-8")
+def house(folder: Path, sessions: str = HEADER, remind: Mapping[str, Any] = SAME) -> Service:
+    companion = COMPANION | {"remind": remind}
+    (folder / "friend.yaml").write_text(json.dumps(companion), encoding="utf-8")
     return service(folder, f"policies: [general, ./friend.yaml]\n{sessions}")
 
 
@@ -53,15 +68,79 @@ class Talk:
 
     def after(self, minutes: float, headers: dict[str, str] | None = None, **body: Any) -> bool:
         """Whether an answer reminds, so many minutes after the last one."""
+        return AGAIN in self.told(minutes, headers, **body)
+
+    def told(self, minutes: float, headers: dict[str, str] | None = None, **body: Any) -> str:
+        """What stands between marker and answer."""
         self._clock[0] += minutes * 60
         got = call(self._app, ask(**body), PATH, headers=JSON | (headers or {"x-session": "a"}))
-        return AGAIN in said(got.body)
+        return said(got.body).partition("\n\n")[2].rpartition("Hello")[0].strip()
 
 
 def test_a_reminder_comes_after_every_two_hours_of_use(tmp_path: Path, clock: list[float]) -> None:
     """Not before, once, and again after two further hours."""
     talk = Talk(house(tmp_path), clock)
     assert [talk.after(20) for _ in range(14)] == [False] * 6 + [True] + [False] * 5 + [True] + [False]
+
+
+def test_a_session_begins_with_the_first_words_and_hours_are_those_that_were_counted(
+    tmp_path: Path, clock: list[float]
+) -> None:
+    """That it is an AI and no person at the beginning, then with the hours, 2, 4 and so on; a new session has
+    a beginning again."""
+    talk = Talk(house(tmp_path, remind=COUNTED), clock)
+    told = [talk.told(30) for _ in range(10)]
+    two, four = (f"{AI}；您已连续使用{hours}小时" for hours in (2, 4))
+    assert told == [AI, "", "", "", two, "", "", "", four, ""]
+    assert talk.told(31) == AI
+
+
+@pytest.mark.parametrize(("every", "hours"), [("1h", ["1", "2", "3"]), ("90min", ["1.5", "3", "4.5"])])
+def test_hours_are_right_whatever_the_period(
+    tmp_path: Path, clock: list[float], every: str, hours: list[str]
+) -> None:
+    """A house may remind more often, in any language."""
+    talk = Talk(house(tmp_path, remind=COUNTED | {"every": every}), clock)
+    told = [talk.told(15, messages=[{"role": "user", "content": "How are you?"}]) for _ in range(19)]
+    assert [one for one in told if "been here" in one][: len(hours)] == [
+        f"This is an AI. You have been here for {one} h." for one in hours
+    ]
+
+
+@pytest.mark.parametrize(
+    "sessions", ["", HEADER, "sessions: {header: X-Session, store: 'redis://127.0.0.1:1/0'}\n"]
+)
+def test_nobody_is_told_hours_that_nobody_counted(tmp_path: Path, clock: list[float], sessions: str) -> None:
+    """Without a session, and while Redis is away, every answer says that this is an AI, and no more."""
+    pytest.importorskip("redis")
+    talk = Talk(house(tmp_path, sessions, COUNTED), clock)
+    headers = {"x-session": "a"} if "redis" in sessions else {"x-other": "1"}
+    assert [talk.told(60, headers) for _ in range(4)] == 4 * [AI]
+
+
+def test_a_service_that_cannot_count_is_warned_once(
+    tmp_path: Path, clock: list[float], caplog: pytest.LogCaptureFixture
+) -> None:
+    """When such an answer is given first; a request that names no session where others do is no mistake of
+    the service's."""
+    for sessions in ("", HEADER):
+        talk = Talk(house(tmp_path, sessions, COUNTED), clock)
+        for _ in range(2):
+            talk.told(1, {"x-other": "1"})
+    assert len(caplog.messages) == 1
+    assert caplog.messages[0].startswith(
+        "friend reminds, but nothing names a session, so nobody counts hours"
+    )
+
+
+def test_reminders_with_hours_leave_a_conversation(tmp_path: Path, clock: list[float]) -> None:
+    """Our own words in an earlier answer do not reach the model, whatever hours they told."""
+    here = house(tmp_path, remind=COUNTED)
+    app = Scripted(*answer(chat()))
+    earlier = f"【AI生成】\n\n{AI}；您已连续使用12小时\n\nHello"
+    turns = [{"role": "assistant", "content": earlier}, {"role": "user", "content": "嗯"}]
+    here.call(app, ask(messages=turns), PATH)
+    assert json.loads(app.request)["messages"][0]["content"] == "Hello"
 
 
 def test_a_pause_ends_the_use(tmp_path: Path, clock: list[float]) -> None:
@@ -134,6 +213,59 @@ def test_a_program_counts_its_own_sessions(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("due", "says"),
+    [("friend", AI), (["friend"], AI), ({"friend": 0}, AI), ({"friend": 3}, f"{AI}；您已连续使用6小时")],
+)
+def test_a_program_says_what_it_has_counted(tmp_path: Path, due: Any, says: str) -> None:
+    """How often `every` fits; without that no hours are told."""
+    labeler = house(tmp_path, remind=COUNTED).labeler
+    assert labeler.text("嗨", scenarios="friend", due=due).content.startswith(f"【AI生成】\n\n{says}\n\n嗨")
+
+
+@pytest.mark.parametrize(
+    ("field", "changes"),
+    [("remind.words", {"first": None}), ("remind.first", {"first": f"{AI}：{{hours}}"})],
+)
+def test_hours_have_no_place_where_nobody_counts(tmp_path: Path, field: str, changes: dict[str, Any]) -> None:
+    """A policy whose words would claim them there is refused."""
+    with pytest.raises(PolicyError) as caught:
+        house(tmp_path, remind=COUNTED | changes)
+    assert [(one.field, "`{hours}` is not known" in one.message) for one in caught.value.problems] == [
+        (field, True)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("settings", "warns"),
+    [
+        ("policies: [general, companion]", True),
+        ("policies: [shipped]\nroutes: [{path: /v1/**, scenarios: [companion]}]", True),
+        ("policies: [shipped]\nmodels: [{name: luna, scenarios: [companion]}]", True),
+        ("policies: [general, companion]\nsessions: {cookie: sid}", False),
+        ("policies: [shipped]", False),
+        ("", False),
+    ],
+)
+def test_reminders_without_sessions_are_warned_of(
+    tmp_path: Path,
+    settings: str,
+    warns: bool,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """By `policy check` and at the start of the gateway, where the house has chosen the policy; that it is
+    one of all that are shipped says nothing."""
+    config = tmp_path / "labeler.yaml"
+    config.write_text(settings, encoding="utf-8")
+    assert main(["policy", "check", "--config", str(config)]) == 0
+    gateway(Labeler.load(config), "http://127.0.0.1:1")
+    told = capsys.readouterr().err, "\n".join(caplog.messages)
+    assert [
+        bool(re.search(r"companion\.yaml:\d+:\d+: remind: nothing names a session", one)) for one in told
+    ] == 2 * [warns]
+
+
+@pytest.mark.parametrize(
     ("text", "field"),
     [
         ("sessions: {header: a, cookie: b}", "sessions"),
@@ -157,19 +289,19 @@ def test_nothing_is_asked_where_nobody_reminds(tmp_path: Path, clock: list[float
 
 
 def test_two_workers_share_a_session_in_redis(tmp_path: Path, clock: list[float]) -> None:
-    """What one worker has counted the other one knows; the reminder is said once."""
+    """What one worker has counted the other one knows; the beginning and the reminder are said once."""
 
     async def friend(request: Request) -> Response:
         return Response(chat(), media_type="application/json")
 
     app = Starlette(routes=[Route(PATH, friend, methods=["POST"])])
-    said_by: list[bool] = []
+    told: list[str] = []
     with redis_server() as server:
         config = f"sessions: {{header: X-Session, store: '{server.unix}'}}\n"
-        workers = [LabelMiddleware(app, labeler=house(tmp_path, config).labeler) for _ in range(2)]
+        workers = [LabelMiddleware(app, labeler=house(tmp_path, config, COUNTED).labeler) for _ in range(2)]
         with serve(workers[0]) as one, serve(workers[1]) as other:
             for url in [one, other] * 4:
                 clock[0] += 20 * 60
                 got = httpx2.post(url + PATH, content=ask(), headers=JSON | {"x-session": "a"})
-                said_by.append(AGAIN in said(got.content))
-    assert said_by == [False] * 6 + [True, False]
+                told.append(said(got.content).partition("\n\n")[2].rpartition("Hello")[0].strip())
+    assert told == [AI, *5 * [""], f"{AI}；您已连续使用2小时", ""]

@@ -24,7 +24,7 @@ EVERY = 100
 
 START = Due(reminder=False, first=True)
 GOING_ON = Due(reminder=False, first=False)
-REMINDER = Due(reminder=True, first=False)
+REMINDER = Due(reminder=True, first=False, spans=1)
 
 gaps = st.one_of(st.integers(0, IDLE), st.integers(0, 2 * IDLE), st.just(IDLE), st.just(IDLE + 1))
 names = st.sampled_from("abc")
@@ -51,7 +51,8 @@ def expected(history: list[float]) -> Due:
     mark = run[0]
     for now in run[1:-1]:
         mark = now if now - mark >= EVERY else mark
-    return Due(reminder=run[-1] - mark >= EVERY, first=False)
+    due = run[-1] - mark >= EVERY
+    return Due(reminder=due, first=False, spans=int((run[-1] - run[0]) // EVERY) if due else 0)
 
 
 @given(st.lists(st.tuples(names, gaps), max_size=60))
@@ -72,7 +73,14 @@ TIMES: dict[str, tuple[tuple[float, ...], list[Due]]] = {
     "a gap": ((0, 30, 61), [START, GOING_ON, START]),
     "due again": (
         (0, 30, 60, 90, 120, 150, 180, 210, 220),
-        [START, *3 * [GOING_ON], REMINDER, *3 * [GOING_ON], REMINDER],
+        [START, *3 * [GOING_ON], REMINDER, *3 * [GOING_ON], REMINDER._replace(spans=2)],
+    ),
+    "due late, counted from the start": (
+        tuple(range(0, 601, 30)),
+        [
+            START,
+            *(one for n in (1, 2, 3, 4, 6) for one in (*3 * [GOING_ON], REMINDER._replace(spans=n))),
+        ],
     ),
     "set back": ((1000, 1, 2), [START, GOING_ON, GOING_ON]),
     "due after it was set back": ((1000, 1, 31, 61, 91, 101), [START, *4 * [GOING_ON], REMINDER]),
@@ -101,7 +109,9 @@ def test_clocks_that_differ_move_a_reminder_by_no_more_than_that(steps: list[tup
     start, *answers = touched(sessions("memory", IDLE), *requests)
     assert start == START
     for true, answer in zip(truth[1:], answers, strict=True):
-        assert answer == (REMINDER if answer.reminder else GOING_ON)
+        assert answer == (REMINDER._replace(spans=answer.spans) if answer.reminder else GOING_ON)
+        assert answer.spans * EVERY <= true - truth[0] + SKEW
+        assert not answer.reminder or answer.spans >= max(1, (true - truth[0] - SKEW) // EVERY)
         assert true - mark >= EVERY - SKEW if answer.reminder else true - mark < EVERY + SKEW
         mark = true if answer.reminder else mark
 

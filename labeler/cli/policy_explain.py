@@ -159,9 +159,10 @@ def _besides(service: Service, verdict: Verdict) -> Iterator[str]:
         yield f"  guard {rule.guard} ({rule.policy}): {rule.action}: {rule.said(languages)}"
     for policy in service.policies.policies:
         if policy.id in verdict.scenarios and policy.remind is not None:
-            every = f"every {spelled(policy.remind.every)} at {policy.remind.place}"
-            for stamp in reminder(policy, *languages):
-                yield f"  reminder {every} ({policy.id}): {stamp.words}"
+            times = {0: "first reminder"} if policy.remind.first else {}
+            for spans, what in (times | {1: f"reminder every {spelled(policy.remind.every)}"}).items():
+                for stamp in reminder(policy, *languages, spans):
+                    yield f"  {what} at {stamp.place} ({policy.id}): {stamp.words}"
         if policy.id in verdict.scenarios and policy.handoff is not None:
             webhook = policy.handoff.webhook
             yield f"  hand-off ({policy.id}): {f'told to {shown(webhook)}' if webhook else 'no webhook is told'}"

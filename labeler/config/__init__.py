@@ -15,11 +15,12 @@ from labeler.config.model import (
 )
 from labeler.config.pictures import Pictures
 from labeler.config.provider import Provider
-from labeler.config.service import Service
+from labeler.config.service import UNCOUNTED, Service
 
 __all__ = [
     "DIALECTS",
     "PREFIX",
+    "UNCOUNTED",
     "Gateway",
     "Headers",
     "Limits",

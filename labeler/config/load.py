@@ -36,7 +36,7 @@ def load(path: str | os.PathLike[str] | None = None, *, environ: Mapping[str, st
     """
     document = _with_default(_overridden(_main_document(path), os.environ if environ is None else environ))
     topics, problems = _topics(document, Path(path) if path else Path())
-    documents, found = _policy_documents(document, Path(path) if path else Path())
+    documents, apart, found = _policy_documents(document, Path(path) if path else Path())
     problems += found
     sources, drafts, found = validate_policies(documents, topics)
     problems += found
@@ -50,7 +50,7 @@ def load(path: str | os.PathLike[str] | None = None, *, environ: Mapping[str, st
     problems += _unreachable(file, [*sources, *drafts])
     if problems or file is None:
         raise PolicyError(*problems)
-    return _service(file, policies, seal)
+    return _service(file, policies, seal, apart)
 
 
 def _folder(path: str | os.PathLike[str] | None) -> str:
@@ -81,9 +81,9 @@ def _topics(document: Document, main: Path) -> tuple[Topics, list[Problem]]:
     return changed, [*problems, *found]
 
 
-def _policy_documents(document: Document, main: Path) -> tuple[list[Document], list[Problem]]:
-    """The policies in use, in order, each file once; paths are relative to `main`'s folder. One that is named
-    apart stands in the place of the one that a word for many brings under the same id."""
+def _policy_documents(document: Document, main: Path) -> tuple[list[Document], frozenset[str], list[Problem]]:
+    """The policies in use, in order, each file once, and the ids of those that are named apart; paths are relative to
+    `main`'s folder. One that is named apart stands in the place of the one that a word for many brings under the same id."""
     entries = document.data.get("policies")
     entries = entries if isinstance(entries, list) else ["shipped"]
     documents = {one.path: one for one in _jurisdictions(document)}
@@ -100,7 +100,7 @@ def _policy_documents(document: Document, main: Path) -> tuple[list[Document], l
     ids = {path: str(one.data.get("id")) for path, one in documents.items()}
     apart = {ids[path] for path in documents if path not in brought}
     used = [one for path, one in documents.items() if path not in brought or ids[path] not in apart]
-    return used, problems
+    return used, frozenset(apart), problems
 
 
 _WORDS = ("shipped", "strict")
@@ -207,7 +207,7 @@ def _unreachable(file: ServiceFile | None, sources: Iterable[Source]) -> Iterato
             yield source.document.problem(("picture", "url"), message, hint)
 
 
-def _service(file: ServiceFile, policies: PolicySet, seal: Seal) -> Service:
+def _service(file: ServiceFile, policies: PolicySet, seal: Seal, apart: frozenset[str]) -> Service:
     return Service(
         policies=policies,
         provider=file.provider,
@@ -227,4 +227,5 @@ def _service(file: ServiceFile, policies: PolicySet, seal: Seal) -> Service:
         notices=file.notices,
         filing=file.filing,
         gateway=file.gateway,
+        apart=apart,
     )

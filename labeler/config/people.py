@@ -40,10 +40,14 @@ class Sessions(Model):
 
     @model_validator(mode="after")
     def _one_name(self) -> Self:
-        named = [name for name in ("header", "cookie", "field") if getattr(self, name)]
-        if len(named) > 1:
-            raise fault(Fault(f"a session is named by {' and by '.join(named)}", "keep one of them"))
+        if len(self.named) > 1:
+            raise fault(Fault(f"a session is named by {' and by '.join(self.named)}", "keep one of them"))
         return self
+
+    @property
+    def named(self) -> list[str]:
+        """What names a session."""
+        return [name for name in ("header", "cookie", "field") if getattr(self, name)]
 
 
 class Notices(Model):

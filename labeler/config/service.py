@@ -16,6 +16,10 @@ from labeler.labels.security import Empty, Seal
 from labeler.policy.patterns import Test, route_glob
 from labeler.policy.policies import PolicySet
 
+UNCOUNTED = (
+    "nothing names a session, so nobody counts hours, and every answer reminds: give `sessions:` in labeler.yaml "
+    "a header, cookie or field, unless the app names them"
+)
 _KEPT = 256  # results for paths up to this many characters are remembered
 
 
@@ -67,6 +71,8 @@ class Service:
     notices: Notices = field(default_factory=Notices)
     filing: tuple[Filing, ...] = ()
     gateway: Gateway = field(default_factory=Gateway)
+    apart: frozenset[str] = frozenset()
+    """Ids of the policies that `policies:` does not name by a word for many."""
     _router: Router = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -82,6 +88,15 @@ class Service:
             if picture and picture.record == "required" and not self.provider:
                 message = "without a `provider:` in labeler.yaml every picture fails"
                 yield source.document.problem(("picture", "record"), message)
+            if source.policy.remind and not self.sessions.named and source.policy.id in self._meant:
+                yield source.document.problem(("remind",), UNCOUNTED)
+
+    @property
+    def _meant(self) -> set[str]:
+        """Ids of the policies that labeler.yaml names, wherever."""
+        models = {name for rule in self.models for name in rule.scenarios}
+        routes = {name for rule in self.routes for name in (*rule.scenarios, *rule.unread)}
+        return {self.default, *self.apart, *models, *routes}
 
     def rule(self, path: str, written: str = "") -> RouteRule | None:
         """The first of the operator's rules that a path fits, or None. Rules that take labels away look at

@@ -87,11 +87,12 @@ def _handoffs(policies: Iterable[Policy]) -> Iterator[_Label]:
             yield _Label(policy.id, "disclaimer", said.words, said.place, False, policy.jurisdiction)
 
 
-def reminder(policy: Policy, language: str, default: str) -> Iterator[Stamp]:
-    """What a policy's users are told again, in the verdict's language."""
+def reminder(policy: Policy, language: str, default: str, spans: int) -> Iterator[Stamp]:
+    """What a policy's users are told again after so many times `every`, in the verdict's language."""
     said = policy.remind
     if said is not None:
-        label = _Label(policy.id, "disclaimer", said.words, said.place, False, policy.jurisdiction)
+        words = said.said(spans)
+        label = _Label(policy.id, "disclaimer", words, said.place, False, policy.jurisdiction)
         yield _stamp(label, language, default)
 
 

@@ -47,7 +47,8 @@ def _due(policies: PolicySet, exchange: Exchange, base: Verdict) -> Iterable[Sta
     """The reminders that are due, of the policies that apply."""
     for name in base.scenarios:
         if name in exchange.due:
-            yield from reminder(policies._policies[name], base.language, policies.settings.language)
+            policy, default = policies._policies[name], policies.settings.language
+            yield from reminder(policy, base.language, default, exchange.due[name])
 
 
 def reasons(policies: PolicySet, exchange: Exchange) -> tuple[Because, ...]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from labeler.deadline import shown
 from labeler.policy.base import Model, Name
@@ -16,6 +16,9 @@ from labeler.values import Place
 
 _PERIOD = re.compile(r"(\d+(?:\.\d+)?) ?(s|min|h)")
 _SECONDS = {"s": 1, "min": 60, "h": 3600}
+_MOST = 48  # reminders of one session that are known as marks
+HOURS = "{hours}"
+"""Stands in a reminder's words for the hours of continuous use."""
 
 
 def _period(said: object) -> object:
@@ -60,5 +63,31 @@ class Remind(Model):
 
     every: Period
     """Of continuous use, as `2h`; `sessions:` in labeler.yaml says what a session is."""
+    first: Words | None = None
+    """Said when a session begins, and where nobody knows how long one has gone on. Without it nothing is said at
+    the beginning, and `words` where nobody knows."""
     words: Words
+    """Said after each `every`. `{hours}` becomes the hours of continuous use: 2, 4, 6."""
     place: Place = "start"
+
+    @model_validator(mode="after")
+    def _counted(self) -> Self:
+        if self.first is None and any(HOURS in words for words in self.words.values()):
+            hint = "give it `first:`, which is said there: that this is an AI and not a person"
+            raise fault(Fault(f"`{HOURS}` is not known where nobody counts", hint, ("words",)))
+        if any(HOURS in words for words in (self.first or {}).values()):
+            raise fault(Fault(f"`{HOURS}` is not known there", "say it in `words`", ("first",)))
+        return self
+
+    def said(self, spans: int) -> dict[str, str]:
+        """The words, by language, after so many times `every`; 0 where nobody counted."""
+        if not spans:
+            return self.first or self.words
+        hours = f"{spans * self.every / 3600:.1f}".removesuffix(".0")
+        return {language: words.replace(HOURS, hours) for language, words in self.words.items()}
+
+    @property
+    def wordings(self) -> set[str]:
+        """All that may have been said in a session of a day."""
+        most = max(1, min(_MOST, int(24 * 3600 / self.every)))
+        return {words for spans in range(most + 1) for words in self.said(spans).values()}

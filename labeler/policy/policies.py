@@ -14,6 +14,7 @@ from labeler.policy.guard import Rule, compiled
 from labeler.policy.match import Match, compile_match
 from labeler.policy.model import Disclaimer, Marker, Policy
 from labeler.policy.patterns import name_glob, pattern_set
+from labeler.policy.people import Remind
 from labeler.policy.reader import Rules
 from labeler.policy.topics import Engine, Topics, all_lexicons
 from labeler.policy.topics.scan import Scanner, idle, word_list
@@ -130,9 +131,9 @@ class PolicySet:
         return tuple(self._policies.values())
 
     @property
-    def reminding(self) -> Mapping[str, float]:
-        """The policies that want users to be reminded, and after how many seconds of continuous use."""
-        return {one.id: one.remind.every for one in self.policies if one.remind is not None}
+    def reminding(self) -> Mapping[str, Remind]:
+        """The policies that want users to be reminded, and how."""
+        return {one.id: one.remind for one in self.policies if one.remind is not None}
 
     @property
     def constant(self) -> frozenset[str]:
@@ -214,5 +215,6 @@ def _wordings(policy: Policy) -> Sequence[str]:
     marker = (policy.marker,) if policy.marker else ()
     labels: tuple[Marker | Disclaimer, ...] = (*marker, *policy.disclaimers)
     said = [words for label in (*labels, *policy.guards.values()) for words in label.words.values()]
-    said += [words for label in (policy.remind, policy.handoff) if label for words in label.words.values()]
+    said += [*(policy.handoff.words.values() if policy.handoff else ())]
+    said += sorted(policy.remind.wordings) if policy.remind else []
     return [*policy.formerly, *(words for words in said if "{number}" not in words)]

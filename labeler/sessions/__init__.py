@@ -2,7 +2,7 @@
 
 Services that keep people company tell them at the start that they talk to an AI and not to a person, and
 again at every further two hours of continuous use (人工智能拟人化互动服务管理暂行办法, Art. 18). A session's
-state is two times: its last request, and its start or last reminder. It is kept in this process
+state is three times: its last request, its start or last reminder, and its start. It is kept in this process
 (`labeler.sessions.memory`) or in Redis (`labeler.sessions.redis`), where replicas share it and it outlives
 them.
 """

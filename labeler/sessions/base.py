@@ -15,6 +15,8 @@ class Due(NamedTuple):
     """The session begins with this request."""
     note: str = ""
     """Why a reminder is given without knowledge: `sessions: redis away: <kind of error>`."""
+    spans: int = 0
+    """How often `every` fits into the session so far, of a reminder that is given because it was counted."""
 
 
 class Sessions(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import OrderedDict
 from typing import NamedTuple
@@ -12,6 +13,7 @@ from labeler.sessions.base import Due, digest_of
 class _State(NamedTuple):
     last: float  # the last request
     since: float  # the session's start or its last reminder
+    began: float
 
 
 class MemorySessions:
@@ -40,12 +42,14 @@ class MemorySessions:
 def _touched(state: _State | None, idle: float, every: float, now: float) -> tuple[Due, _State]:
     """What is due, and the state from now on; `labeler.sessions.redis` says the same in Lua.
 
-    A clock that is behind the others moves `since` back, so that the session never seems shorter than it
-    is, and leaves `last` where it was, unless the difference is one that `idle` cannot explain.
+    A clock that is behind the others moves `since` and `began` back, so that the session never seems shorter
+    than it is, and leaves `last` where it was, unless the difference is one that `idle` cannot explain.
     """
     if state is None or now - state.last > idle:
-        return Due(reminder=False, first=True), _State(now, now)
-    since = min(state.since, now)
-    reminder = now - since >= every
+        return Due(reminder=False, first=True), _State(now, now, now)
+    since, began = min(state.since, now), min(state.began, now)
     last = state.last if 0 <= state.last - now <= idle else now
-    return Due(reminder, first=False), _State(last, now if reminder else since)
+    if now - since < every:
+        return Due(reminder=False, first=False), _State(last, since, began)
+    spans = math.floor((now - began) / every)
+    return Due(reminder=True, first=False, spans=spans), _State(last, now, began)

@@ -1,7 +1,7 @@
 """Sessions in a Redis server: shared by all replicas, kept over their restarts.
 
-One key for each session, `<prefix>session:<SHA-256 of its id in hex>`: the two times of its state, as
-they were given, with a space between them. A script reads and writes it in one step; the server drops it
+One key for each session, `<prefix>session:<SHA-256 of its id in hex>`: the three times of its state, as
+they were given, with spaces between them. A script reads and writes it in one step; the server drops it
 when the session is over.
 """
 
@@ -36,27 +36,29 @@ _AWAY = (RedisError, OSError)
 
 _SCRIPT = """
 local now, every, idle = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local last, since = string.match(redis.call("GET", KEYS[1]) or "", "^(%S+) (%S+)$")
-local began, asked = tonumber(since or ""), tonumber(last or "")
+local last, since, start = string.match(redis.call("GET", KEYS[1]) or "", "^(%S+) (%S+) (%S+)$")
+local asked, told, began = tonumber(last or ""), tonumber(since or ""), tonumber(start or "")
 local answer = 0
-if not began or not asked or now - asked > idle then
-    answer, last, since = 2, ARGV[1], ARGV[1]
+if not asked or not told or not began or now - asked > idle then
+    answer, last, since, start = -1, ARGV[1], ARGV[1], ARGV[1]
 else
-    if now < began then
-        began, since = now, ARGV[1]
+    if now < told then
+        told, since = now, ARGV[1]
     end
-    if now - began >= every then
-        answer, since = 1, ARGV[1]
+    if now < began then
+        began, start = now, ARGV[1]
+    end
+    if now - told >= every then
+        answer, since = math.floor((now - began) / every), ARGV[1]
     end
     if now > asked or asked - now > idle then
         last = ARGV[1]
     end
 end
-redis.call("SET", KEYS[1], last .. " " .. since, "PX", ARGV[4])
+redis.call("SET", KEYS[1], last .. " " .. since .. " " .. start, "PX", ARGV[4])
 return answer
 """
-
-_ANSWERS = (Due(False, False), Due(True, False), Due(False, True))
+"""Gives -1 for a session that begins, and for one that goes on the spans of a reminder that is due, else 0."""
 
 
 class RedisSessions:
@@ -119,7 +121,7 @@ class _Client:
             logger.warning("%s: %s", self._away, error)
             return Due(reminder=True, first=False, note=self._away)
         self._away = ""
-        return _ANSWERS[answer]
+        return Due(reminder=answer > 0, first=answer < 0, spans=max(answer, 0))
 
     async def _ask(self, key: str, *arguments: float) -> int:
         if self._away:
