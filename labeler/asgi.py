@@ -15,6 +15,7 @@ from labeler.errors import BlockedError, ContentError, PolicyError, TransferBrok
 from labeler.headers import blocked, relabelled
 from labeler.incoming import Incoming
 from labeler.lifespan import lifespan
+from labeler.reminders import Given
 from labeler.response import Start
 from labeler.scope import BYPASSES, Wishes, wishes
 from labeler.values import Outcome, State, Verdict
@@ -88,6 +89,7 @@ class Responder:
         self._answer: Answer | None = None
         self._opening: Message = {}
         self._over = self._broken = False
+        self._reminded: tuple[Given, ...] = ()
         self._last_came = False  # the app has ended its response
 
     async def __call__(self) -> None:
@@ -114,6 +116,8 @@ class Responder:
         finally:
             if self._errands is not None:  # nobody waits for what is still away
                 self._errands.cancel()
+            if self._reminded and self._answer and self._answer.result()[0] in ("skipped", "failed"):
+                await self._labeler.reminders.owe(self._reminded)
 
     # The answer.
 
@@ -163,7 +167,7 @@ class Responder:
             verdict = self._labeler.decide(exchange)
             if isinstance(verdict, Verdict) and self._labeler.reminders.concern(verdict):
                 reminders = self._labeler.reminders
-                exchange, verdict, notes = await reminders(exchange, verdict, wished.session)
+                exchange, verdict, notes, self._reminded = await reminders(exchange, verdict, wished.session)
                 request = request._replace(notes=(*request.notes, *notes)) if notes else request
         self._answer = self._labeler.open(
             dialect, exchange, request, verdict, assume_visible=self._claim.assume_visible

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Iterable
 from http.cookies import CookieError, SimpleCookie
 from typing import NamedTuple
 
@@ -17,12 +18,20 @@ log = logging.getLogger("labeler")
 NO_SESSION = "sessions: the request names none"
 
 
+class Given(NamedTuple):
+    """What is said in a session: its name in the store, and whether it begins."""
+
+    session: str
+    first: bool
+
+
 class Reminded(NamedTuple):
-    """An exchange, what is decided on it, and notes for its outcome."""
+    """An exchange, what is decided on it, notes for its outcome, and what the answer has to say for whom."""
 
     exchange: Exchange
     verdict: Verdict
     notes: tuple[str, ...] = ()
+    given: tuple[Given, ...] = ()
 
 
 class Reminders:
@@ -48,14 +57,23 @@ class Reminders:
         if not session:
             self._warn(names)
             return self._due(exchange, verdict, dict.fromkeys(names, 0), (NO_SESSION,))
-        due, notes = dict[str, int](), dict[str, None]()
+        due, notes, given = dict[str, int](), dict[str, None](), list[Given]()
         now = time.time()
         for name in names:
             remind = self._remind[name]
-            told = await self._store.touch(f"{name}\n{session}", remind.every, now)
-            due |= {name: told.spans} if told.reminder or (told.first and remind.first) else {}
+            key = f"{name}\n{session}"
+            told = await self._store.touch(key, remind.every, now)
+            if told.reminder or (told.first and remind.first):
+                due[name] = told.spans
+                given.append(Given(key, told.first))
             notes |= {told.note: None} if told.note else {}
-        return self._due(exchange, verdict, due, tuple(notes))
+        return self._due(exchange, verdict, due, tuple(notes))._replace(given=tuple(given))
+
+    async def owe(self, given: Iterable[Given]) -> None:
+        """An answer could not say what was due (an error, a tool call, JSON): the next one has to."""
+        if self._store is not None:
+            for session, first in given:
+                await self._store.owe(session, first=first)
 
     def _due(
         self, exchange: Exchange, verdict: Verdict, due: dict[str, int], notes: tuple[str, ...]

@@ -83,6 +83,29 @@ def test_a_reminder_comes_after_every_two_hours_of_use(tmp_path: Path, clock: li
     assert [talk.after(20) for _ in range(14)] == [False] * 6 + [True] + [False] * 5 + [True] + [False]
 
 
+TOOL = {"role": "assistant", "content": None, "tool_calls": [{"id": "1", "type": "function"}]}
+MUTE = {
+    "an error": Scripted(*answer(b'{"error": {"message": "slow down"}}', JSON, 429)),
+    "a tool call": Scripted(*answer(json.dumps({"choices": [{"index": 0, "message": TOOL}]}).encode())),
+    "JSON": Scripted(*answer(chat("{}"))),
+}
+
+
+@pytest.mark.parametrize("kind", MUTE)
+def test_what_an_answer_cannot_say_the_next_one_says(tmp_path: Path, clock: list[float], kind: str) -> None:
+    """Neither the beginning nor a reminder is used up by an answer without text."""
+    here = house(tmp_path, remind=COUNTED)
+    talk, mute = Talk(here, clock), here.before(MUTE[kind])
+    told = []
+    for minutes in (0, 1, 29, 30, 30, 30, 1, 1):
+        if minutes in (0, 30):
+            clock[0] += minutes * 60
+            call(mute, ask(), PATH, headers=JSON | {"x-session": "a"})
+        else:
+            told.append(talk.told(minutes))
+    assert told == [AI, "", f"{AI}；您已连续使用2小时", ""]
+
+
 def test_a_session_begins_with_the_first_words_and_hours_are_those_that_were_counted(
     tmp_path: Path, clock: list[float]
 ) -> None:

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 import tracemalloc
+from collections.abc import Container
 from itertools import accumulate
 from typing import Any
 
@@ -30,12 +31,19 @@ gaps = st.one_of(st.integers(0, IDLE), st.integers(0, 2 * IDLE), st.just(IDLE), 
 names = st.sampled_from("abc")
 
 
-def touched(store: Sessions, *requests: tuple[str, float]) -> list[Due]:
-    """What the requests of sessions at some times are told, in an event loop of their own."""
+def touched(store: Sessions, *requests: tuple[str, float], owed: Container[int] = ()) -> list[Due]:
+    """What the requests of sessions at some times are told, in an event loop of their own. What is due to the
+    `owed` ones (their numbers) cannot be said."""
+
+    async def told(number: int, session: str, now: float) -> Due:
+        due = await store.touch(session, EVERY, now)
+        if number in owed and (due.first or due.reminder):
+            await store.owe(session, first=due.first)
+        return due
 
     async def run() -> list[Due]:
         try:
-            return [await store.touch(session, EVERY, now) for session, now in requests]
+            return [await told(number, *request) for number, request in enumerate(requests)]
         finally:
             await store.close()
 
@@ -123,6 +131,14 @@ def test_no_times_are_too_strange(requests: list[tuple[str, float]]) -> None:
     for n, (name, _) in enumerate(requests):
         assert answers[n].first or name in [other for other, _ in requests[:n]]
         assert not (answers[n].first and answers[n].reminder)
+
+
+def test_what_was_not_said_is_due_again() -> None:
+    """A beginning and a reminder, as often as it takes, and the count of hours goes on."""
+    times = [("a", now) for now in (0, 1, *(EVERY + 1, EVERY + 2, EVERY + 3, EVERY + 4))]
+    first, again, nothing = Due(False, True), Due(True, False, spans=1), Due(False, False)
+    told = touched(sessions("memory", EVERY * 2), *times, owed={0, 2, 3})
+    assert told == [first, first, again, again, again, nothing]
 
 
 @given(st.lists(st.sampled_from("abcdef"), max_size=60), st.integers(1, 5))

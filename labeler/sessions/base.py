@@ -31,6 +31,10 @@ class Sessions(Protocol):
     async def touch(self, session: str, every: float, now: float) -> Due:
         """A request of a session arrives at `now`; a reminder is due after each `every` seconds."""
 
+    async def owe(self, session: str, *, first: bool) -> None:
+        """What was due in a session could not be said: it is due again with its next request. `first`: that
+        was its beginning."""
+
     async def close(self) -> None:
         """Close what the running event loop has open."""
 

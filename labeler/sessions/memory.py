@@ -35,6 +35,14 @@ class MemorySessions:
                 self._states.popitem(last=False)
         return due
 
+    async def owe(self, session: str, *, first: bool) -> None:
+        """What was due in a session could not be said: it is due again with its next request."""
+        key = digest_of(session)
+        with self._lock:
+            state = self._states.pop(key, None)
+            if state is not None and not first:
+                self._states[key] = state._replace(since=-math.inf)
+
     async def close(self) -> None:
         """Nothing is open."""
 

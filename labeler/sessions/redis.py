@@ -60,6 +60,17 @@ return answer
 """
 """Gives -1 for a session that begins, and for one that goes on the spans of a reminder that is due, else 0."""
 
+_OWED = """
+local last, _, start = string.match(redis.call("GET", KEYS[1]) or "", "^(%S+) (%S+) (%S+)$")
+if ARGV[1] == "1" then
+    redis.call("DEL", KEYS[1])
+elseif last then
+    redis.call("SET", KEYS[1], last .. " 0 " .. start, "PX", ARGV[2])
+end
+return 0
+"""
+"""Forgets a session that began, or takes back that it was reminded."""
+
 
 class RedisSessions:
     """Sessions in the server at `url`; each event loop has connections of its own.
@@ -86,12 +97,22 @@ class RedisSessions:
 
     async def touch(self, session: str, every: float, now: float) -> Due:
         """A request of a session arrives at `now`; a reminder is due after each `every` seconds."""
+        arguments = float(now), float(every), float(self._idle), self._life
+        return await self._client().touch(self._key(session), *arguments)
+
+    async def owe(self, session: str, *, first: bool) -> None:
+        """What was due in a session could not be said: it is due again with its next request."""
+        await self._client().owe(self._key(session), int(first), self._life)
+
+    def _client(self) -> _Client:
         loop = asyncio.get_running_loop()
         client = self._clients.get(loop)
         if client is None:
             client = self._clients[loop] = _Client(_pool(self._url, self._timeout), self._timeout)
-        key = self._prefix + digest_of(session).hex()
-        return await client.touch(key, float(now), float(every), float(self._idle), self._life)
+        return client
+
+    def _key(self, session: str) -> str:
+        return self._prefix + digest_of(session).hex()
 
     async def close(self) -> None:
         """Close the connections of the running event loop."""
@@ -105,7 +126,7 @@ class _Client:
 
     def __init__(self, pool: BlockingConnectionPool, timeout: float) -> None:
         self._redis, self._pool, self._timeout = Redis.from_pool(pool), pool, timeout
-        self._script = self._redis.register_script(_SCRIPT)
+        self._script, self._owed = map(self._redis.register_script, (_SCRIPT, _OWED))
         self._away = ""  # the note for those who cannot be told more
         self._again = 0.0  # when the next one tries, on the loop's clock
 
@@ -122,6 +143,13 @@ class _Client:
             return Due(reminder=True, first=False, note=self._away)
         self._away = ""
         return Due(reminder=answer > 0, first=answer < 0, spans=max(answer, 0))
+
+    async def owe(self, key: str, *arguments: float) -> None:
+        try:
+            async with asyncio.timeout(self._timeout):
+                await self._owed(keys=[key], args=arguments)
+        except _AWAY as error:
+            logger.warning("sessions: a reminder that was not said is lost: %s", type(error).__name__)
 
     async def _ask(self, key: str, *arguments: float) -> int:
         if self._away:
