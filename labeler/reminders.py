@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterable
-from http.cookies import CookieError, SimpleCookie
 from typing import NamedTuple
 
 from labeler.config import UNCOUNTED, Service
@@ -106,8 +105,7 @@ class Reminders:
 
 
 def _cookie(header: str, name: str) -> str:
-    try:
-        morsel = SimpleCookie(header).get(name)
-    except CookieError:
-        return ""
-    return morsel.value if morsel is not None else ""
+    """The first cookie of that name, whatever else a client sends: `http.cookies` drops all of them where one is
+    written as no standard has it."""
+    pairs = (part.partition("=") for part in header.split(";"))
+    return next((value.strip().strip('"') for key, _, value in pairs if key.strip() == name), "")

@@ -186,6 +186,7 @@ def test_sessions_do_not_count_for_each_other(tmp_path: Path, clock: list[float]
     ("sessions", "headers", "body"),
     [
         ("cookie: sid", {"cookie": "x=1; sid=a"}, {}),
+        ("cookie: sid", {"cookie": 'foo[bar]=1; prefs={"a":1}; sid="a"; flag'}, {}),
         ("field: metadata.session", {}, {"metadata": {"session": "a"}}),
     ],
 )
