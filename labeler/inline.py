@@ -31,10 +31,20 @@ def _icon(data: bytes) -> int:
     return max((width or 256 for width in entries), default=256)
 
 
-def in_base64(head: str) -> bool:
-    """Whether what stands before the comma of a `data:` URL says that base64 follows (Fetch, 6)."""
+def opened(url: str) -> tuple[str, bytes]:
+    """What stands before the comma of a `data:` URL, and the file behind it; ContentError where the one does
+    not say that base64 follows (Fetch, 6), or none does."""
+    head, comma, content = url.partition(",")
     _, parameter, last = head.rpartition(";")
-    return bool(parameter) and last.strip().lower() == "base64"
+    if not (comma and parameter and last.strip().lower() == "base64"):
+        msg = "a data: URL that is not in base64 cannot be labelled"
+        raise ContentError(msg)
+    return head, decoded(content)
+
+
+def encoded(data: bytes) -> bytes:
+    """A file in base64."""
+    return binascii.b2a_base64(data, newline=False)
 
 
 def decoded(text: str) -> bytes:

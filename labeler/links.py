@@ -76,6 +76,14 @@ class Links:
             raise ContentError(msg) from None
         return Link(url, tuple(scenarios), language)
 
+    def made(self, url: str) -> bool:
+        """Whether a URL is a link that was made here, or by a replica."""
+        base, _, token = url.rpartition(PATH)
+        try:
+            return base == self._base and bool(self.read(token))
+        except ContentError:
+            return False
+
     def _token(self, body: bytes) -> bytes:
         tag = hmac.digest(self._key, _PURPOSE + body, "sha256")[:_TAG]
         return urlsafe_b64encode(body + tag).rstrip(b"=")

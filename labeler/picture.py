@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import binascii
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -12,8 +11,9 @@ from typing import Literal, NamedTuple, Self
 from labeler.body import Given, Pictured
 from labeler.cache import Cache
 from labeler.errors import ContentError, LabelerError
-from labeler.fetch import Fetching, fetch
-from labeler.inline import decoded, example, in_base64
+from labeler.fetch import Fetching, allowed, fetch
+from labeler.fetch.sites import bare
+from labeler.inline import decoded, encoded, example, opened
 from labeler.labels.record import Record, first_record, read
 from labeler.labels.security import Empty, Seal, Statement, digest
 from labeler.links import Links
@@ -197,21 +197,15 @@ class Drawing:
             if given.within and (reason := example(data)):
                 return b"", PictureOutcome(number, "skipped", reason)
             out, outcome = self.label(data, number)
-            return binascii.b2a_base64(out, newline=False), outcome
-        scheme = content[:6].lower()
-        if scheme.startswith("data:"):
-            return self._data_url(content, number)
-        if scheme.startswith("http"):
-            return self._link(content, number)
-        return b"", PictureOutcome(number, "skipped", "neither a picture nor a URL of one")
-
-    def _data_url(self, url: str, number: str) -> tuple[bytes, PictureOutcome]:
-        head, comma, content = url.partition(",")
-        if not comma or not in_base64(head):
-            msg = "a data: URL that is not in base64 cannot be labelled"
-            raise ContentError(msg)
-        out, outcome = self.label(decoded(content), number)
-        return head.encode("ascii", "replace") + b"," + binascii.b2a_base64(out, newline=False), outcome
+            return encoded(out), outcome
+        url = bare(content)
+        if not url:
+            return b"", PictureOutcome(number, "skipped", "neither a picture nor a URL of one")
+        if url[:5].lower() != "data:":
+            return self._link(url, number)
+        head, data = opened(url)
+        out, outcome = self.label(data, number)
+        return head.encode("ascii", "replace") + b"," + encoded(out), outcome
 
     def _link(self, url: str, number: str) -> tuple[bytes, PictureOutcome]:
         if self.rule.url == "leave":
@@ -220,6 +214,9 @@ class Drawing:
             if self.studio.links is None:
                 msg = "url: proxy needs the gateway and its `pictures.public_url`"
                 raise ContentError(msg)
+            if self.studio.links.made(url):
+                return b"", PictureOutcome(number, "skipped", "labelled already")
+            allowed(url, self.studio.fetching)
             link = self.studio.links.make(url, self.scenarios, self.language)
             return link.encode("ascii"), PictureOutcome(
                 number, "applied", "", visible="when it is fetched", record="when it is fetched"
@@ -227,7 +224,7 @@ class Drawing:
         data = fetch(url, self.studio.fetching)
         out, outcome = self.label(data, number)
         media = container(out).media_type.encode("ascii")
-        return b"data:%s;base64,%s" % (media, binascii.b2a_base64(out, newline=False)), outcome
+        return b"data:%s;base64,%s" % (media, encoded(out)), outcome
 
 
 class _Picture(NamedTuple):

@@ -10,8 +10,9 @@ from labeler.dialects.base import Path, Picture, Unknown
 
 MEMBERS = ("b64_json", "image_url", "image", "url")
 """Members in which an object has its picture."""
-_URL = re.compile(r"data:|https?://", re.IGNORECASE)
-_PICTURED = re.compile(r"data:image/|https?://|[A-Za-z0-9+/_-]{256}", re.IGNORECASE)
+_URL = re.compile(r"[\0- ]*(?:data:|https?://)", re.IGNORECASE)
+_PICTURED = re.compile(r"[\0- ]*(?:data:image/|https?://|[A-Za-z0-9+/_-]{256})", re.IGNORECASE)
+"""Behind control characters and blanks, which every reader of URLs overlooks."""
 
 
 def listed(held: Any, path: Path, slot: int) -> Iterator[Picture | Unknown]:

@@ -72,6 +72,14 @@ def fetch(url: str, rule: Fetching) -> bytes:
     raise _failed(url, f"it is behind more than {rule.redirects} redirects")
 
 
+def allowed(url: str, rule: Fetching) -> Site:
+    """Where a URL leads; raises ContentError, as `fetch` does, for one that the rule forbids to ask at all."""
+    try:
+        return site(url, rule.hosts)
+    except ContentError as error:
+        raise _failed(url, str(error)) from None
+
+
 def _failed(url: str, reason: str) -> ContentError:
     return ContentError(f"{shown(url)} was not fetched: {reason}")
 

@@ -18,6 +18,8 @@ from labeler.errors import ContentError
 _PORTS = {"https": 443, "http": 80}
 _HOST = re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*|\[[0-9a-f:.]+\]")
 _GLOB = re.compile(r"([a-z0-9_.*-]+|\[[0-9a-f:.]+\])(?::([0-9]+|\*))?")
+_AROUND = "".join(map(chr, range(0x21)))
+_WITHIN = str.maketrans("", "", "\t\n\r")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +58,19 @@ class Site:
         return url
 
 
+def bare(url: str) -> str:
+    """A URL without what every reader of URLs overlooks (WHATWG URL, 4.4): control characters and blanks
+    around it, tabs and line ends within it."""
+    url = url.strip(_AROUND)
+    return url.translate(_WITHIN) if any(sign in url for sign in "\t\n\r") else url
+
+
 def site(url: str, hosts: Iterable[str]) -> Site:
     """Take a URL apart that fits one of the globs in `hosts`; raises ContentError for any other."""
     if not url.isprintable() or " " in url:
         _refuse("the URL holds spaces or control characters")
     if url.partition(":")[0].lower() not in _PORTS:
-        _refuse("only https and http are spoken")
+        _refuse("only https and http are spoken, and a URL has to say which")
     try:
         parts = urlsplit(url)
         host, port = _host(parts.hostname or ""), parts.port
