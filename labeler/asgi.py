@@ -37,7 +37,7 @@ class LabelMiddleware:
     def __init__(self, app: ASGIApp, labeler: Labeler | None = None) -> None:
         self.app = app
         self.labeler = labeler or Labeler.load()
-        self.workers = Workers(self.labeler.service.pictures.workers)
+        self.workers = Workers(self.labeler.service.pictures.workers, self.labeler.studio.fetching)
         self._warned: set[str] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -114,8 +114,6 @@ class Responder:
             if not self._over or self._broken:
                 await self._broken_off(raised=False)
         finally:
-            if self._errands is not None:  # nobody waits for what is still away
-                self._errands.cancel()
             if self._reminded and self._answer and self._answer.result()[0] in ("skipped", "failed"):
                 await self._labeler.reminders.owe(self._reminded)
 
@@ -280,6 +278,8 @@ class Responder:
         if self._answer is None or self._over:
             return
         self._over = True
+        if self._errands is not None:
+            self._errands.cancel()
         if not clean:
             self._answer.close(clean=False)
         self._labeler.end(self._answer)

@@ -26,7 +26,8 @@ from labeler.body import Limits
 from labeler.claims import Claim, Claims
 from labeler.config import Service, load
 from labeler.dialects import DIALECTS, Dialect
-from labeler.errors import BlockedError, LabelerError, PolicyError
+from labeler.errors import BlockedError, ContentError, LabelerError, PolicyError
+from labeler.fetch import Fetching, fetch
 from labeler.filing import disclosure, filed
 from labeler.images import ImageCall, Source, drawing_of, studio
 from labeler.number import content_number
@@ -171,9 +172,9 @@ class Labeler:
         steps = [
             answer.begin(200, [(b"content-type", content_type.encode("latin-1"))]),
             answer.feed(body),
-            *_drawn(answer),
+            *_drawn(answer, self.studio.fetching),
             answer.close(),
-            *_drawn(answer),
+            *_drawn(answer, self.studio.fetching),
         ]
         outcome = self.record(answer.outcome())
         if answer.broken or (answer.over and not answer.stopped):
@@ -285,8 +286,13 @@ class Labeler:
         return TextCall(verdict, exchange, self._setting, reads, whole=whole)
 
 
-def _drawn(answer: Answer) -> Iterator[Step]:
+def _drawn(answer: Answer, rule: Fetching) -> Iterator[Step]:
     """Work on the pictures that came, here and now."""
     for work in answer.take():
+        if work.away:
+            try:
+                work.fetched(fetch(work.away, rule))
+            except ContentError as error:
+                work.fetched(error)
         work.run()
         yield answer.settle(work)

@@ -6,11 +6,10 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from labeler.body import Draw, Given, Pictured
+from labeler.body import Draw
 from labeler.cache import Cache
 from labeler.config import Service
 from labeler.errors import ContentError, LabelerError
-from labeler.fetch import Fetching
 from labeler.links import Links
 from labeler.picture import Drawing, Studio
 from labeler.response import Setting
@@ -34,20 +33,15 @@ def studio(service: Service) -> Studio:
         seal=service.seal,
         pixels=said.pixels,
         cache=Cache(said.cache or 0),
-        fetching=Fetching(said.fetch.hosts, said.fetch.size, said.fetch.timeout, said.fetch.private),
+        fetching=said.fetch.rule(),
         links=links,
     )
 
 
 def drawing_of(studio: Studio, verdict: Verdict, exchange: Exchange, *, assumed: bool) -> Draw:
-    """What labels a picture of an answer; most answers have none."""
+    """What labels the pictures of an answer; most answers have none."""
     derived = exchange.method == "GET"  # each replica gives the same bytes
-
-    def draw(given: Given) -> Pictured:
-        drawing = Drawing.of(studio, verdict, exchange.number, derived=derived, assumed=assumed)
-        return drawing(given)
-
-    return draw
+    return lambda: Drawing.of(studio, verdict, exchange.number, derived=derived, assumed=assumed)
 
 
 class ImageCall:

@@ -31,6 +31,11 @@ def _icon(data: bytes) -> int:
     return max((width or 256 for width in entries), default=256)
 
 
+def is_data(url: str) -> bool:
+    """Whether a URL holds what it stands for."""
+    return url[:5].lower() == "data:"
+
+
 def opened(url: str) -> tuple[str, bytes]:
     """What stands before the comma of a `data:` URL, and the file behind it; ContentError where the one does
     not say that base64 follows (Fetch, 6), or none does."""
@@ -40,6 +45,11 @@ def opened(url: str) -> tuple[str, bytes]:
         msg = "a data: URL that is not in base64 cannot be labelled"
         raise ContentError(msg)
     return head, decoded(content)
+
+
+def as_url(data: bytes) -> bytes:
+    """A picture file as a `data:` URL."""
+    return b"data:%s;base64,%s" % (container(data).media_type.encode("ascii"), encoded(data))
 
 
 def encoded(data: bytes) -> bytes:

@@ -11,9 +11,9 @@ from typing import Literal, NamedTuple, Self
 from labeler.body import Given, Pictured
 from labeler.cache import Cache
 from labeler.errors import ContentError, LabelerError
-from labeler.fetch import Fetching, allowed, fetch
+from labeler.fetch import Fetching, allowed
 from labeler.fetch.sites import bare
-from labeler.inline import decoded, encoded, example, opened
+from labeler.inline import as_url, decoded, encoded, example, is_data, opened
 from labeler.labels.record import Record, first_record, read
 from labeler.labels.security import Empty, Seal, Statement, digest
 from labeler.links import Links
@@ -48,7 +48,7 @@ class Studio:
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """Labels the pictures of one response; pure but for the cache and, under `url: embed`, the fetching.
+    """Labels the pictures of one response; pure but for the cache.
 
     `number` is the response's content number; `derived`: a picture's number comes from its bytes
     instead, so that every replica writes the same file. `assumed`: the upstream draws a visible label
@@ -88,6 +88,12 @@ class Drawing:
         except LabelerError as error:
             content, outcome = b"", PictureOutcome(number, "failed", str(error))
         return Pictured(content, replace(outcome, place=given.place))
+
+    def away(self, given: Given) -> str:
+        """The URL from which a picture has to be fetched before it can be labelled; "" where it need not be."""
+        embeds = self.rule.url == "embed" and given.form == "url"
+        url = bare(given.content) if embeds and isinstance(given.content, str) else ""
+        return "" if is_data(url) else url
 
     def label(self, data: bytes, number: str = "") -> tuple[bytes, PictureOutcome]:
         """Label one picture file. Raises ContentError where it cannot be read, or a label that must be
@@ -190,8 +196,11 @@ class Drawing:
 
     def _labelled(self, given: Given, number: str) -> tuple[bytes, PictureOutcome]:
         content = given.content
+        if isinstance(content, ContentError):
+            raise content
         if isinstance(content, bytes):
-            return self.label(content, number)
+            out, outcome = self.label(content, number)
+            return (as_url(out) if given.form == "url" else out), outcome
         if given.form == "base64":
             data = decoded(content)
             if given.within and (reason := example(data)):
@@ -201,7 +210,7 @@ class Drawing:
         url = bare(content)
         if not url:
             return b"", PictureOutcome(number, "skipped", "neither a picture nor a URL of one")
-        if url[:5].lower() != "data:":
+        if not is_data(url):
             return self._link(url, number)
         head, data = opened(url)
         out, outcome = self.label(data, number)
@@ -210,21 +219,16 @@ class Drawing:
     def _link(self, url: str, number: str) -> tuple[bytes, PictureOutcome]:
         if self.rule.url == "leave":
             return b"", PictureOutcome(number, "skipped", "only a URL (url: leave)")
-        if self.rule.url == "proxy":
-            if self.studio.links is None:
-                msg = "url: proxy needs the gateway and its `pictures.public_url`"
-                raise ContentError(msg)
-            if self.studio.links.made(url):
-                return b"", PictureOutcome(number, "skipped", "labelled already")
-            allowed(url, self.studio.fetching)
-            link = self.studio.links.make(url, self.scenarios, self.language)
-            return link.encode("ascii"), PictureOutcome(
-                number, "applied", "", visible="when it is fetched", record="when it is fetched"
-            )
-        data = fetch(url, self.studio.fetching)
-        out, outcome = self.label(data, number)
-        media = container(out).media_type.encode("ascii")
-        return b"data:%s;base64,%s" % (media, encoded(out)), outcome
+        assert self.rule.url == "proxy", "a picture that was not fetched"
+        if self.studio.links is None:
+            msg = "url: proxy needs the gateway and its `pictures.public_url`"
+            raise ContentError(msg)
+        if self.studio.links.made(url):
+            return b"", PictureOutcome(number, "skipped", "labelled already")
+        allowed(url, self.studio.fetching)
+        link = self.studio.links.make(url, self.scenarios, self.language)
+        later = "when it is fetched"
+        return link.encode("ascii"), PictureOutcome(number, "applied", visible=later, record=later)
 
 
 class _Picture(NamedTuple):

@@ -8,6 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from labeler.body import Work
+from labeler.errors import ContentError
+from labeler.fetch import Fetching
+from labeler.fetch.pool import Pool
 
 Result = TypeVar("Result")
 Settle = Callable[[Work], Awaitable[None]]
@@ -16,15 +19,22 @@ _AHEAD = 2
 
 
 class Workers:
-    """The threads of one service, shared by all its responses; none is started before the first picture."""
+    """The threads of one service, shared by all its responses: `count` that draw, and apart from them those
+    that fetch by `rule`. None is started before the first picture."""
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, rule: Fetching) -> None:
         self.count = count
+        self._pool = Pool(rule)
         self._threads = ThreadPoolExecutor(count, thread_name_prefix="labeler-picture")
 
     async def run(self, task: Callable[[], Result]) -> Result:
         """Label one picture; waits for a free thread."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, task)
+
+    async def fetch(self, url: str) -> bytes:
+        """Fetch one picture, as `labeler.fetch.fetch` does; waits for a free thread. Who asks for the same
+        one at the same time shares it, and who is cancelled holds no place any more."""
+        return await asyncio.wrap_future(self._pool.ask(url))
 
 
 class Errands:
@@ -35,6 +45,8 @@ class Errands:
         self.lock = asyncio.Lock()
         self._workers = workers
         self._settle = settle
+        self._ahead = _AHEAD * workers.count
+        self._places = asyncio.Semaphore(self._ahead)  # what is fetched and not yet drawn takes memory
         self._tasks: set[asyncio.Task[None]] = set()
         self._error: BaseException | None = None
 
@@ -47,7 +59,7 @@ class Errands:
 
     async def room(self) -> None:
         """Wait until not too much is under way; raises what settling raised."""
-        while len(self._tasks) >= _AHEAD * self._workers.count and self._error is None:
+        while len(self._tasks) >= self._ahead and self._error is None:
             await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
         self.check()
 
@@ -64,13 +76,22 @@ class Errands:
 
     def cancel(self) -> None:
         """Nobody waits for them any more; threads that have begun end their picture."""
-        for task in self._tasks:
+        for task in self._tasks - {asyncio.current_task()}:  # settling may be what ends the response
             task.cancel()
 
     async def _run(self, work: Work) -> None:
-        await self._workers.run(work.run)
+        async with self._places:
+            if url := work.away:
+                work.fetched(await self._fetched(url))
+            await self._workers.run(work.run)
         async with self.lock:
             await self._settle(work)
+
+    async def _fetched(self, url: str) -> bytes | ContentError:
+        try:
+            return await self._workers.fetch(url)
+        except ContentError as error:
+            return error
 
     def _gone(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

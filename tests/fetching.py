@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 import traceback
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from threading import Event
 from typing import Any
 
 import pytest
@@ -17,7 +19,7 @@ from starlette.routing import Route
 
 from labeler.errors import ContentError
 from labeler.fetch import Fetching, fetch
-from tests.servers import Talk
+from tests.servers import Talk, serve_raw
 
 PICTURE = bytes(range(256)) * 400
 HOUSE = Fetching(hosts=("127.0.0.1:*", "pictures.example:*"), private=True, timeout=5)
@@ -70,6 +72,41 @@ def says(*head: bytes, forever: bytes = b"", pause: float = 0.0) -> Talk:
         await writer.drain()
 
     return talk
+
+
+class Held:
+    """A server of one picture that keeps everybody waiting until it is `released`; `asked` are the targets."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+        self.asked: list[str] = []
+        self.waiting = 0
+        self.released = Event()
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        self.asked.append(head.split()[1].decode())
+        self.waiting += 1
+        try:
+            while not self.released.is_set():
+                await asyncio.sleep(0.01)
+            writer.write(b"HTTP/1.0 200 OK\r\n\r\n" + self._content)
+            await writer.drain()
+        finally:
+            self.waiting -= 1
+
+
+@contextmanager
+def holding(content: bytes) -> Iterator[tuple[str, Held]]:
+    """Such a server and its URL; at the end everybody is served."""
+    held = Held(content)
+    with serve_raw(held) as base:
+        try:
+            yield base, held
+        finally:
+            held.released.set()
+            while held.waiting:
+                time.sleep(0.01)
 
 
 def refused(url: str, rule: Fetching = HOUSE) -> str:

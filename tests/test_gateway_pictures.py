@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx2
 import pytest
@@ -15,10 +19,12 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from labeler import Labeler, Outcome, PolicyError
 from labeler.gateway.app import gateway
 from labeler.inspection import inspect
+from tests.fetching import holding
 from tests.servers import serve
 
 KEY = "k" * 32
@@ -36,7 +42,8 @@ PICTURE = png()
 
 async def images(request: Request) -> Response:
     name = request.query_params.get("name", "a.png")
-    return JSONResponse({"created": 1, "data": [{"url": f"{request.base_url}files/{name}?sig=s"}]})
+    url = request.query_params.get("url", f"{request.base_url}files/{name}?sig=s")
+    return JSONResponse({"created": 1, "data": [{"url": url}]})
 
 
 async def files(request: Request) -> Response:
@@ -72,10 +79,13 @@ pictures: {{fetch: {{hosts: ["127.0.0.1:*"], private: true}}, public_url: "BASE"
 class House:
     url: str
     outcomes: list[Outcome]
+    asked: int = 0
+    ended: int = 0
 
-    def link(self, name: str = "a.png") -> str:
+    def link(self, name: str = "a.png", **more: str) -> str:
         """What an image answer gives instead of the upstream's URL, on this gateway."""
-        answer = httpx2.post(f"{self.url}/v1/images/generations?name={name}", json={"prompt": "海"})
+        asked = {"name": name, **more}
+        answer = httpx2.post(f"{self.url}/v1/images/generations", params=asked, json={"prompt": "海"})
         assert answer.status_code == 200, answer.text
         link: str = answer.json()["data"][0]["url"]
         assert link.startswith("https://ai.example.com/_labeler/picture/")
@@ -96,8 +106,19 @@ def labeler(tmp_path: Path, outcomes: list[Outcome], on_failure: str = "block") 
 def house(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[House]:
     outcomes: list[Outcome] = []
     made = labeler(tmp_path, outcomes, request.param)
-    with serve(API) as upstream, serve(gateway(made, upstream)) as url:
-        yield House(url, outcomes)
+    with serve(API) as upstream:
+        app = gateway(made, upstream)
+        one = House("", outcomes)
+
+        async def counted(scope: Scope, receive: Receive, send: Send) -> None:
+            one.asked += scope["type"] == "http"
+            try:
+                await app(scope, receive, send)
+            finally:
+                one.ended += scope["type"] == "http"
+
+        with serve(counted) as one.url:
+            yield one
 
 
 def test_a_link_leads_to_the_labelled_picture(house: House) -> None:
@@ -146,6 +167,80 @@ def test_a_failure_that_may_pass_leads_to_the_upstreams_own_url(house: House) ->
     assert answer.status_code == 302
     assert answer.headers["location"].endswith("/files/page?sig=s")
     assert answer.headers["labeler"] == "failed"
+
+
+# Slow servers, and clients that leave.
+
+
+def ask(link: str) -> socket.socket:
+    """A client that has asked for a link and waits."""
+    url = urlsplit(link)
+    client = socket.create_connection((url.hostname, url.port), timeout=10)
+    client.sendall(f"GET {url.path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+    return client
+
+
+def status(client: socket.socket) -> str:
+    """The status that it gets."""
+    with client, client.makefile("rb") as answer:
+        return answer.readline().split()[1].decode()
+
+
+def soon(done: Callable[[], bool]) -> bool:
+    """Whether something comes true within a few seconds."""
+    end = time.monotonic() + 5
+    while not done() and time.monotonic() < end:
+        time.sleep(0.01)
+    return done()
+
+
+def test_a_slow_server_holds_up_nobody_elses_pictures(house: House) -> None:
+    """However many pictures of one server do not come, those of another one do."""
+    with holding(PICTURE) as (slow, server), ExitStack() as stack:
+        for number in range(40):
+            stack.enter_context(ask(house.link(url=f"{slow}/{number}")))
+        assert soon(lambda: len(server.asked) == 8)
+        assert httpx2.get(house.link()).status_code == 200
+        assert len(server.asked) == 8
+
+
+def test_who_asks_for_the_same_picture_shares_one_fetch(house: House) -> None:
+    """Clients that leave and clients that wait: one request reaches the server, and all who wait are served."""
+    with holding(PICTURE) as (slow, server):
+        link = house.link(url=f"{slow}/same")
+        before = house.asked
+        for _ in range(12):
+            ask(link).close()
+        assert soon(lambda: house.asked == house.ended == before + 12)
+        clients = [ask(link) for _ in range(12)]
+        assert soon(lambda: house.asked == before + 24)
+        server.released.set()
+        assert [status(client) for client in clients] == ["200"] * 12
+        assert server.asked == ["/same"]
+
+
+@pytest.fixture
+def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two pictures are fetched at a time, and so one from each server."""
+    monkeypatch.setenv("LABELER__PICTURES__FETCH__CONNECTIONS", "2")
+
+
+@pytest.mark.usefixtures("narrow")
+def test_a_client_that_leaves_holds_no_place(house: House) -> None:
+    """What waits for a place is not fetched for a client that has left; who comes after it has its turn."""
+    with holding(PICTURE) as (slow, server):
+        first, *left, last = (house.link(url=f"{slow}/{number}") for number in range(6))
+        before = house.asked
+        waiting = [ask(first)]
+        assert soon(lambda: server.asked == ["/0"])
+        for link in left:
+            ask(link).close()
+        assert soon(lambda: (house.asked, house.ended) == (before + 5, before + 4))
+        waiting.append(ask(last))
+        assert soon(lambda: house.asked == before + 6)
+        server.released.set()
+        assert [status(client) for client in waiting] == ["200"] * 2
+        assert server.asked == ["/0", "/5"]
 
 
 def test_without_a_public_url_there_is_no_such_picture() -> None:

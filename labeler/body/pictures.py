@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol
 
 from labeler.errors import ContentError
 from labeler.labels.slot import LEAD
@@ -26,14 +26,15 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/=_-]*")
 
 
 class Given(NamedTuple):
-    """A picture as it stands in a body: the file itself, its base64, or a URL (`data:` too).
+    """A picture as it stands in a body: the file itself, its base64, or a URL (`data:` too); of a URL the
+    file, once it was fetched, or why it could not be.
 
     `place` says where (`data[0].b64_json`), `nth` which one of the response it is, from 0;
     `alone` is true where it is known to be the only one, `within` where it stands within a text.
     """
 
     form: Literal["raw", "base64", "url"]
-    content: bytes | str
+    content: bytes | str | ContentError
     place: str = ""
     nth: int = 0
     alone: bool = False
@@ -47,28 +48,50 @@ class Pictured(NamedTuple):
     outcome: PictureOutcome
 
 
-Draw = Callable[[Given], Pictured]
-"""Labels one picture. A pure function; heavy, so a driver runs it outside its event loop. A picture that
-cannot be labelled is an outcome whose state is `failed`, no exception."""
+class Drawer(Protocol):
+    """Labels the pictures of one response."""
+
+    def away(self, given: Given, /) -> str:
+        """The URL from which a picture has to be fetched first; "" where it need not be."""
+
+    def __call__(self, given: Given, /) -> Pictured:
+        """Label one picture. A pure function; heavy, so a driver runs it outside its event loop. A picture
+        that cannot be labelled is an outcome whose state is `failed`, no exception."""
+
+
+Draw = Callable[[], Drawer]
+"""Makes the drawer of a response, once there is a picture."""
 
 
 class Work:
-    """One picture to be labelled: `run` it anywhere, then give it to `settle` of its body."""
+    """One picture to be labelled: `fetched` where it is `away`; `run` it anywhere, then give it to `settle`
+    of its body."""
 
-    __slots__ = ("_draw", "given", "pictured", "put")
+    __slots__ = ("_drawer", "given", "pictured", "put")
 
-    def __init__(self, draw: Draw, given: Given, put: Callable[[bytes], None]) -> None:
-        self._draw, self.given = draw, given
+    def __init__(self, drawer: Drawer, given: Given, put: Callable[[bytes], None]) -> None:
+        self._drawer, self.given = drawer, given
         self.put = put
         self.pictured: Pictured | None = None
 
+    @property
+    def away(self) -> str:
+        """The URL from which the picture has to be fetched first; "" where it need not be."""
+        return self._drawer.away(self.given)
+
+    def fetched(self, content: bytes | ContentError) -> None:
+        """Take what is behind the URL, or why nothing is."""
+        self.given = self.given._replace(content=content)
+
     def run(self) -> None:
         """Label the picture; touches nothing but this object."""
-        self.pictured = self._draw(self.given)
+        self.pictured = self._drawer(self.given)
 
 
 class Pictures:
     """The pictures of one body so far. `new` is work that no driver has taken yet."""
+
+    _drawer: Drawer | None = None
 
     def __init__(self, draw: Draw | None) -> None:
         self._draw = draw
@@ -95,7 +118,8 @@ class Pictures:
     def add(self, given: Given, put: Callable[[bytes], None]) -> None:
         """Hand one out; `put` will write what comes back."""
         assert self._draw is not None
-        work = Work(self._draw, given._replace(nth=self._found), put)
+        self._drawer = self._drawer or self._draw()
+        work = Work(self._drawer, given._replace(nth=self._found), put)
         self._out.add(work)
         self._found += 1
         self.new.append(work)

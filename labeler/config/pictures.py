@@ -39,6 +39,12 @@ class Fetch(Model):
     """For look-up, connection, redirects and content together."""
     private: bool = False
     """Also from addresses that are not public: an upstream in the house."""
+    connections: int = Field(default=16, ge=1, le=256)
+    """Pictures that are fetched at the same time; half of them from one server, at most."""
+
+    def rule(self) -> Fetching:
+        """The same for those who fetch."""
+        return Fetching(self.hosts, self.size, self.timeout, self.private, connections=self.connections)
 
 
 class Pictures(Model):

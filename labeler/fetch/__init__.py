@@ -32,7 +32,8 @@ class Fetching:
     its end (`pictures.local:8080`, `[::1]:*`) stands for the scheme's own port. Nothing may be fetched
     where there are none. `limit` is in bytes, `timeout` in seconds for everything together. `private`
     lets addresses be reached that are not public, for an upstream in the house; link-local ones and
-    those of the clouds' metadata services stay forbidden. `redirects` is how many are followed.
+    those of the clouds' metadata services stay forbidden. `redirects` is how many are followed,
+    `connections` how many pictures are fetched at the same time.
 
     Raises PolicyError for a glob that no host can fit.
     """
@@ -42,6 +43,7 @@ class Fetching:
     timeout: float = 20.0
     private: bool = False
     redirects: int = 3
+    connections: int = 16
 
     def __post_init__(self) -> None:
         for pattern in self.hosts:

@@ -9,7 +9,7 @@ from starlette.types import Receive, Scope, Send
 
 from labeler.engine import Labeler, Labelled
 from labeler.errors import ContentError, LabelerError, PolicyError
-from labeler.fetch import fetch
+from labeler.gateway.client import Client
 from labeler.links import PATH, Link
 from labeler.media import container
 from labeler.policy import decide
@@ -25,15 +25,24 @@ class PictureEndpoint:
 
     404 for a link that is not ours; 502 for a picture that cannot be fetched or labelled, or a
     redirect to the picture itself where the policy says `on_failure: pass`: nothing but a picture that
-    was read ever leaves under the gateway's own name.
+    was read ever leaves under the gateway's own name. For a client that leaves nothing is begun any more.
     """
 
     def __init__(self, labeler: Labeler, workers: Workers) -> None:
         self._labeler, self._workers = labeler, workers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        response = only_read(scope) or await self._answer(scope["path"].removeprefix(PATH))
-        await response(scope, receive, send)
+        client = Client(receive)
+        client.watch()
+        try:
+            response = only_read(scope) or await self._answer(scope["path"].removeprefix(PATH))
+            client.close()
+            await response(scope, receive, send)
+        except asyncio.CancelledError:
+            if not client.has_left():
+                raise
+        finally:
+            client.close()
 
     async def _answer(self, token: str) -> Response:
         links = self._labeler.studio.links
@@ -52,7 +61,7 @@ class PictureEndpoint:
 
     async def _labelled(self, link: Link) -> Labelled[bytes]:
         try:
-            data = await asyncio.to_thread(fetch, link.url, self._labeler.studio.fetching)
+            data = await self._workers.fetch(link.url)
         except ContentError as error:
             self._labeler.record(Outcome("failed", str(error), PATH, "picture"))
             raise

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
-from typing import NoReturn
 from weakref import WeakKeyDictionary
 
 from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
 from labeler.errors import LabelerError, MissingExtra, TransferBroken
+from labeler.gateway.client import Client
 from labeler.gateway.headers import Headers, credentials, request_headers, response_headers
 from labeler.gateway.redirects import STATUSES, led_back
 
@@ -23,16 +23,9 @@ except ImportError as error:
 
 logger = logging.getLogger("labeler.gateway")
 
-_PATIENCE = 0.02
-"""Seconds after which somebody looks whether the client is still there: most JSON answers are through
-by then and spare the task."""
-
 _IDLE = 4.0
 """Seconds that an unused connection is kept: uvicorn and Node close theirs after 5, and a POST that
 meets the closing end cannot be repeated."""
-
-_AT_ONCE = 256 * 1024
-"""Bytes of a request body that are handed over in one piece; more goes in portions, with backpressure."""
 
 _HEADER_LIMIT = 64 * 1024
 
@@ -89,7 +82,7 @@ class Proxy:
             await send({"type": "websocket.close", "code": 1008})
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        client = _Client(receive)
+        client = Client(receive)
         try:
             await self._forward(scope, client, receive, send)
         except asyncio.CancelledError:
@@ -99,7 +92,7 @@ class Proxy:
         finally:
             client.close()
 
-    async def _forward(self, scope: Scope, client: _Client, receive: Receive, send: Send) -> None:
+    async def _forward(self, scope: Scope, client: Client, receive: Receive, send: Send) -> None:
         try:
             answer = await self._ask(scope, client)
         except Refusal as refusal:
@@ -115,7 +108,7 @@ class Proxy:
         finally:
             answer.close()  # of no effect on a connection whose answer was read to the end
 
-    async def _ask(self, scope: Scope, client: _Client) -> aiohttp.ClientResponse:
+    async def _ask(self, scope: Scope, client: Client) -> aiohttp.ClientResponse:
         """Send the request; return the answer as soon as its headers are there. Raises Refusal."""
         try:
             (target, authorization), headers = self._target(scope), request_headers(scope["headers"])
@@ -197,7 +190,7 @@ class Proxy:
         await send({"type": "lifespan.shutdown.complete"})
 
 
-async def _relay(answer: aiohttp.ClientResponse, client: _Client, scope: Scope, send: Send) -> None:
+async def _relay(answer: aiohttp.ClientResponse, client: Client, scope: Scope, send: Send) -> None:
     """Pass the answer's body on piece by piece, as it arrives and as fast as the client takes it."""
     content = answer.content
     more = True
@@ -212,80 +205,6 @@ async def _relay(answer: aiohttp.ClientResponse, client: _Client, scope: Scope, 
         if not more:
             client.close()  # servers report a finished exchange as `http.disconnect` too
         await send({"type": "http.response.body", "body": piece, "more_body": more})
-
-
-class _Client:
-    """The client's side of one exchange: its body, then the news that it has left.
-
-    Made by the task that runs the exchange; that task is cancelled when the client goes.
-    """
-
-    def __init__(self, receive: Receive) -> None:
-        self._receive = receive
-        self._loop = asyncio.get_running_loop()
-        self._exchange = asyncio.current_task(self._loop)
-        self._timer: asyncio.TimerHandle | None = None
-        self._watcher: asyncio.Task[None] | None = None
-        self._held = memoryview(b"")
-        self._more = True
-        self._gone = False
-
-    async def body(self) -> bytes | _Client | None:
-        """The body: none, whole, or this object as an async iterator over its pieces."""
-        first = await self._piece()
-        if not self._more and len(first) <= _AT_ONCE:
-            self._timer = self._loop.call_later(_PATIENCE, self._watch)
-            return first or None
-        self._held = memoryview(first)
-        return self
-
-    def __aiter__(self) -> _Client:
-        return self
-
-    async def __anext__(self) -> memoryview:
-        while not self._held:
-            if not self._more:
-                self._watch()
-                raise StopAsyncIteration
-            self._held = memoryview(await self._piece())
-        piece, self._held = self._held[:_AT_ONCE], self._held[_AT_ONCE:]
-        return piece
-
-    async def _piece(self) -> bytes:
-        message = await self._receive()
-        if message["type"] == "http.disconnect":
-            await self._leave()
-        self._more = message.get("more_body", False)
-        piece: bytes = message.get("body", b"")
-        return piece
-
-    def _watch(self) -> None:
-        if self._watcher is None:
-            self._watcher = self._loop.create_task(self._until_gone())
-
-    async def _until_gone(self) -> None:
-        while (await self._receive())["type"] != "http.disconnect":
-            await asyncio.sleep(_PATIENCE)  # some middlewares repeat the end of the body without waiting
-        await self._leave()
-
-    async def _leave(self) -> NoReturn:
-        """End the exchange; never returns: whoever waits here is cancelled with it."""
-        self._gone = True
-        if self._exchange is not None:
-            self._exchange.cancel()
-        await self._loop.create_future()
-        raise AssertionError
-
-    def has_left(self) -> bool:
-        """Whether a cancellation of the exchange was the client's leaving, and nothing else besides."""
-        return self._gone and self._exchange is not None and self._exchange.uncancel() == 0
-
-    def close(self) -> None:
-        """Stop watching."""
-        if self._timer is not None:
-            self._timer.cancel()
-        if self._watcher is not None:
-            self._watcher.cancel()
 
 
 def _path(scope: Scope) -> str:
