@@ -72,6 +72,29 @@ def test_a_whole_file_is_read(tmp_path: Path) -> None:
     assert [policy.id for policy in made.policies.policies] == ["general", "medical"]
 
 
+@pytest.mark.parametrize(
+    ("written", "seconds"),
+    [("8", 8), ("1.5", 1.5), ("8s", 8), ("8 s", 8), ("30min", 1800), ("0.5h", 1800)],
+)
+def test_every_time_is_written_the_same_ways(tmp_path: Path, written: str, seconds: float) -> None:
+    """A number of seconds, or one with its unit; in the file and in the environment."""
+    text = """
+        pictures: {fetch: {timeout: TIME}}
+        sessions: {idle: TIME}
+        notices: {timeout: TIME}
+        gateway: {connect_timeout: TIME}
+        """
+    made = service(tmp_path, text.replace("TIME", written), LABELER__GATEWAY__READ_TIMEOUT=written)
+    times = [
+        made.pictures.fetch.timeout,
+        made.sessions.idle,
+        made.notices.timeout,
+        made.gateway.connect_timeout,
+        made.gateway.read_timeout,
+    ]
+    assert times == [seconds] * 5
+
+
 def test_the_first_rule_that_fits_a_path_counts(tmp_path: Path) -> None:
     """Rules are tried in order; a path that none fits has no rule, however often one asks."""
     made = service(
@@ -186,6 +209,9 @@ def test_two_that_are_named_apart_do_not_share_an_id(tmp_path: Path, monkeypatch
         ("gateway: {upstreams: [{url: 'ftp://x'}]}", 1, 29, "gateway.upstreams[0].url", "https://"),
         ("gateway: {upstreams: [{url: 'http://[x'}]}", 1, 29, "gateway.upstreams[0].url", "https://"),
         ("gateway: {read_timeout: .inf}", 1, 25, "gateway.read_timeout", "finite"),
+        ("gateway: {read_timeout: 0s}", 1, 25, "gateway.read_timeout", "greater than 0"),
+        ("pictures: {fetch: {timeout: 3 days}}", 1, 29, "pictures.fetch.timeout", "30s, 90min or 2h"),
+        ("sessions: {idle: yes}", 1, 18, "sessions.idle", "must be a number"),
     ],
 )
 def test_a_mistake_is_told_with_its_place(

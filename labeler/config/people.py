@@ -11,7 +11,7 @@ from labeler.errors import PolicyError
 from labeler.policy.base import Model, Name
 from labeler.policy.document import Fault, fault
 from labeler.policy.patterns import name_glob
-from labeler.policy.people import Period, Webhook
+from labeler.policy.people import Webhook
 from labeler.policy.words import Line
 from labeler.sessions import sessions
 
@@ -35,7 +35,7 @@ class Sessions(Model):
     store: Annotated[str, AfterValidator(_store)] = "memory"
     """`memory`, for one process; or a Redis URL (redis://, rediss://, unix://), where several workers or
     hosts serve: `aigc-labeler[redis]`."""
-    idle: Period = 1800.0
+    idle: Seconds = 1800.0
     """A longer pause ends the continuous use; as in `30min`."""
 
     @model_validator(mode="after")

@@ -10,8 +10,10 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from labeler.deadline import shown
 from labeler.policy.document import Fault, fault
+from labeler.policy.people import in_seconds
 
 _UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
+_NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", re.IGNORECASE)
 
 
@@ -22,6 +24,16 @@ def _bytes(size: Any) -> Any:
     if match is None or match[2].lower() not in _UNITS:
         raise fault(Fault(f"'{size}' is no size", "write bytes, or for example 32 MiB"))
     return int(float(match[1]) * _UNITS[match[2].lower()])
+
+
+def _seconds(time: Any) -> Any:
+    if not isinstance(time, str):
+        return time
+    plain = _NUMBER.fullmatch(time)  # as the environment has it
+    found = float(time) if plain else in_seconds(time)
+    if found is None:
+        raise fault(Fault(f"'{time}' is no time", "write seconds, or for example 30s, 90min or 2h"))
+    return found
 
 
 def _service(url: str) -> str:
@@ -41,6 +53,11 @@ def _service(url: str) -> str:
 
 Size = Annotated[int, BeforeValidator(_bytes, json_schema_input_type=int | str), Field(gt=0)]
 """Bytes: a number, or as in `32 MiB`."""
-Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Seconds = Annotated[
+    float,
+    BeforeValidator(_seconds, json_schema_input_type=float | str),
+    Field(gt=0, allow_inf_nan=False),
+]
+"""Seconds: a number, or as in `90min`."""
 ServiceUrl = Annotated[str, AfterValidator(_service)]
 """The base URL of a service, http or https."""

@@ -21,11 +21,17 @@ HOURS = "{hours}"
 """Stands in a reminder's words for the hours of continuous use."""
 
 
+def in_seconds(time: str) -> float | None:
+    """How long `2h`, `90min` or `30s` is; None for anything else."""
+    match = _PERIOD.fullmatch(time)
+    return float(match[1]) * _SECONDS[match[2]] if match else None
+
+
 def _period(said: object) -> object:
-    match = _PERIOD.fullmatch(said) if isinstance(said, str) else None
-    if match is None:
+    found = in_seconds(said) if isinstance(said, str) else None
+    if found is None:
         raise fault(Fault(f"'{said}' is no period", "write for example 2h or 90min"))
-    return float(match[1]) * _SECONDS[match[2]]
+    return found
 
 
 def spelled(seconds: float) -> str:
