@@ -18,30 +18,32 @@ def refiltered(old: bytes, pixels: bytes, stride: int, step: int, columns: range
     `step` of them. `columns` are those bytes of a row that differ from what was filtered or have a
     neighbour that does. Every row keeps its filter, so that the other columns stay as they are.
     """
-    height = len(old) // (stride + 1)
-    rows = Image.frombytes("L", (stride, height + 1), pixels)
-    here, left, upper, corner = (
-        rows.crop((columns.start - x, 1 - y, columns.stop - x, height + 1 - y))
-        for x, y in ((0, 0), (step, 0), (0, 1), (step, 1))
-    )
-    filters = old[:: stride + 1]
-    expected = Image.new("L", here.size)
-    for kind in set(filters) - {NONE}:
-        expected.paste(_expected(kind, left, upper, corner), mask=_rows(filters, kind, len(columns)))
-    result = Image.frombytes("L", (stride + 1, height), old)
-    result.paste(ImageChops.subtract_modulo(here, expected), (1 + columns.start, 0))
-    return result.tobytes()
+    result, filters = bytearray(old), old[:: stride + 1]
+    start, width = columns.start, len(columns)
+    for kind in set(filters):
+        rows = [row for row, one in enumerate(filters) if one == kind]
+        here, left, upper, corner = (
+            _rows(pixels, stride, which, start - x, width)
+            for which in ([row + 1 for row in rows], rows)
+            for x in (0, step)
+        )
+        new = ImageChops.subtract_modulo(here, _expected(kind, left, upper, corner)).tobytes()
+        for number, row in enumerate(rows):
+            place = row * (stride + 1) + 1 + start
+            result[place : place + width] = new[number * width : (number + 1) * width]
+    return bytes(result)
 
 
-def _rows(filters: bytes, kind: int, width: int) -> Image.Image:
-    """A mask of the rows with a filter."""
-    column = Image.frombytes("L", (1, len(filters)), filters)
-    return column.point([255 * (value == kind) for value in range(256)]).resize(
-        (width, len(filters)), Image.Resampling.NEAREST
-    )
+def _rows(pixels: bytes, stride: int, rows: list[int], start: int, width: int) -> Image.Image:
+    """So many bytes of these rows, one below the other; 0 before a row begins."""
+    before, first = bytes(max(0, -start)), max(0, start)
+    parts = [before + pixels[row * stride + first : row * stride + start + width] for row in rows]
+    return Image.frombytes("L", (width, len(rows)), b"".join(parts))
 
 
 def _expected(kind: int, left: Image.Image, upper: Image.Image, corner: Image.Image) -> Image.Image:
+    if kind == NONE:
+        return Image.new("L", left.size)
     if kind == SUB:
         return left
     if kind == UP:
