@@ -81,9 +81,10 @@ def _effort(image: Image.Image, subsampling: str, quality: int) -> tuple[int, in
         return _saved(part, b"", {"subsampling": subsampling, "quality": at, "speed": speed})
 
     quick = max(quality - 3, 0)
-    drawn = tried(_QUICK, quick)
-    if len(drawn) <= len(tried(_NEXT, quick)) * _LARGER and _like(part, drawn) >= trial.LEAST:
-        return _QUICK, quick
+    if not trial.even(part):
+        drawn = tried(_QUICK, quick)
+        if len(drawn) <= len(tried(_NEXT, quick)) * _LARGER and _like(part, drawn) >= trial.LEAST:
+            return _QUICK, quick
     fine = quality >= _FINE
     lower = quality - (15 if fine else min((quality - _LOW) // 2, 10))
     if quality >= _LOW and _like(part, tried(_NEXT, lower)) >= trial.LEAST - 1:

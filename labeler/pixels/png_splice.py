@@ -28,6 +28,8 @@ _FIXED = 2, 10
 """An empty block of fixed codes: its bits as a number, the first one lowest, and how many they are."""
 _LEAST = 4 * WINDOW
 """Bytes to keep that are worth the search for a block: four windows."""
+_SHORT = 4
+"""Nor is a tail worth it that is so many times shorter than what changes, to whose end the search goes."""
 _MARGIN = 1 << 18
 """Compressed bytes behind a place in which a block starts, with the usual encoders: 256 KiB."""
 _BLOCKS = 512
@@ -94,7 +96,10 @@ def _found(
     """The block up to which the stream is kept, the one from which on it is kept, each if there is one;
     and what gives the bytes before the last change."""
     first, last = changed[0].start, changed[-1].end + WINDOW
-    wanted = [*([first] if first > _LEAST else []), *([last] if size - last > _LEAST else [])]
+    wanted = [
+        *([first] if first > _LEAST else []),
+        *([last] if size - last > max(_LEAST, (last - first) // _SHORT) else []),
+    ]
     found = None
     if wanted:
         found = blocks(spans, stream.consumed + _MARGIN, wanted, size // _BLOCKS)

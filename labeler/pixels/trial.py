@@ -29,6 +29,13 @@ def bands(image: Image.Image) -> Image.Image:
     return part
 
 
+def even(part: Image.Image) -> bool:
+    """Whether most pixels are like the one before them, as in drawings: there no quick way does."""
+    grey = part.convert("L")
+    change = ImageChops.difference(grey, ImageChops.offset(grey, 1, 0)).histogram()
+    return change[0] > sum(change) / 2
+
+
 def decibels(image: Image.Image, other: Image.Image) -> float:
     """The peak signal-to-noise ratio of two pictures' colours, infinite where they are the same."""
     difference = ImageStat.Stat(ImageChops.difference(image.convert("RGB"), other.convert("RGB")))

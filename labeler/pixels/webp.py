@@ -162,7 +162,8 @@ def _lossless(image: Image.Image) -> list[_Chunk]:
 
 def _effort(image: Image.Image, quality: int) -> dict[str, int]:
     """The method and the quality that make a lossy picture about as good and as large as it was."""
-    if _quick_does(trial.bands(image), quality):
+    part = trial.bands(image)
+    if not trial.even(part) and _quick_does(part, quality):
         return {"method": _QUICK, "quality": quality - 1}
     if quality >= _COARSE:
         return {"method": _SLOW, "quality": quality - 2 * (quality >= _FINE)}
