@@ -74,7 +74,7 @@ def first_record(producer: str, produce_id: str, reserved1: str = "", label: str
     ContentError where a field would make the record invalid.
     """
     record = Record(label, producer, produce_id, reserved1, producer, produce_id)
-    if problems := read(record.json()).problems:
+    if problems := judged(record.fields)[1]:
         message = f"no valid AIGC record: {problems[0]}"
         raise ContentError(message)
     return record

@@ -28,6 +28,7 @@ FIELDS = (
 """The seven fields in the order of Annex E."""
 
 RESERVED = ("ReservedCode1", "ReservedCode2")
+_RIGHT = frozenset(FIELDS)
 LABELS = {"1": "generated", "2": "possibly generated", "3": "suspected to be generated"}
 """What the values of Label say (Annex E)."""
 
@@ -63,7 +64,7 @@ def is_member(key: str) -> bool:
 
 
 def _named(key: str) -> str | None:
-    return _SPELLINGS.get(_SIGNS("", key).lower())
+    return key if key in _RIGHT else _SPELLINGS.get(_SIGNS("", key).lower())
 
 
 def judged(members: Mapping[str, Any]) -> Judgement:

@@ -200,7 +200,7 @@ def _carrying(data: bytes) -> Iterator[Carrier]:
     """The same, as they are found. Behind MPF nothing may change its length: there NUL bytes take the
     place of what goes."""
     fixed = False
-    for segment in _segments(data):
+    for segment in filter(_is_metadata, _segments(data)):
         fixed |= _is_index(data, segment)
         for found in _in_segment(data, segment):
             if fixed and not found.stays:
@@ -218,7 +218,7 @@ def _in_segment(data: bytes, segment: _Segment) -> Iterator[Carrier]:
         if records := exif.aigc(tiff):
             stays = data[start : end - len(tiff)] + exif.without_aigc(tiff)
             yield Carrier(start, end, records=tuple(records), stays=stays)
-    elif _is_metadata(segment) and (record := plain.record(_plain(data, segment))):
+    elif record := plain.record(_plain(data, segment)):
         yield Carrier(start, end, records=(Found(f"JPEG {_named(segment.marker)}", record),))
 
 
