@@ -113,6 +113,42 @@ def test_the_cut_of_a_stream_does_not_matter(body: bytes, at: list[int]) -> None
     assert same(send(bytewise(body)), whole)
 
 
+STRINGS = st.sampled_from(
+    [
+        *('"Hi"', '"生成"', '"\\u751f"', '"a\\n"', '""', '"?"'),
+        *("null", "1", '"a\rb"', '"a\nb"', ' "a"', '"a" ', '"', '"\\ud83d"', '"a', '"a" "b"'),
+        *('"a","role":"assistant"', '"a","tool_calls":[{"index":0}]', '"a","content":"b"', '"a","x":"b"'),
+        *(
+            '"a"},"finish_reason":"stop","x":{"y":"b"',
+            '"a"},"message":{"content":"b"',
+            '"a"},"index":1,"x":{"y":""',
+        ),
+        *('"a"}}],"error":{"message":"b"},"x":[{"y":{"z":""', '"a"}}],"choices":[{"delta":{"content":"b"'),
+    ]
+)
+"""What can stand in a stream where the text of an event stands: a text mostly, and much that is more."""
+ALIKE = st.tuples(st.integers(0, 11), STRINGS | st.sampled_from(['"Hi"', '"```\\n"'])).map(
+    lambda made: (
+        b'data: {"created":%d,"choices":[{"index":0,"delta":{"content":%s}}],"x":%s}\n\n'
+        % (
+            made[0] == 11,
+            made[1].encode(),
+            {10: b'"\xff"', 9: made[1].encode(), 8: b'"```\\n"', 7: b'"Hi"'}.get(made[0], b'"?"'),
+        )
+    )
+)
+
+
+@settings(max_examples=300)
+@given(st.lists(ALIKE, max_size=12), st.sampled_from([b"", DONE]))
+def test_events_that_are_alike_are_read_like_any_other(events: list[bytes], end: bytes) -> None:
+    """Whatever stands between a start and an end that many events share, the stream leaves as if all of
+    it had come at once."""
+    first = b'data: {"created":0,"choices":[{"index":0,"delta":{"content":"%s"}}],"x":"?"}\n\n'
+    chunks = [first % b"Hi", first % b" you", first % b" two", *events, end]
+    assert same(send(chunks), send([b"".join(chunks)]))
+
+
 @settings(max_examples=200)
 @given(STREAMS)
 @example(b'data: {"choices":[{"index":0,"delta":{"content":"{"},"finish_reason":"stop"}]}\n\n')

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from labeler.body.base import BROKEN_OFF, Body, Job, Stopped
+from labeler.body.mould import Mould, mould
 from labeler.body.queue import Record
 from labeler.body.records import DONE, Records
 from labeler.body.splice import Piece
@@ -13,6 +14,7 @@ from labeler.errors import ContentError
 from labeler.framing import json_text, sse
 from labeler.framing.sniff import BLANK
 from labeler.labels.heard import OPEN
+from labeler.labels.slot import Slot
 from labeler.values import SlotOutcome
 
 _loads = json_text.loads_fast
@@ -20,6 +22,8 @@ _NEXT = b"\n\ndata: "
 _LF = 0x0A
 _FOLD = 1 << 16
 """Bytes of events after which the text in them is let go, but for its end."""
+_MOULDS = 8
+"""How many moulds may be made in vain until no more are."""
 _SMALL = 1 << 16
 """An event longer than this is put together from its pieces once, not with every one of them."""
 
@@ -36,6 +40,8 @@ class EventBody(Records):
         self._plain = _closer_look if job.stops else job.dialect.plain
         self._pictured = self.pictures.wanted
         self._ahead: tuple[bytes, Any, tuple[int, str] | None] | None = None  # an event that was read already
+        self._mould: Mould | None = None
+        self._moulds = _MOULDS
         self._full = _FOLD  # the length of the output at which texts are let go
 
     def feed(self, data: bytes) -> bytes:
@@ -109,32 +115,25 @@ class EventBody(Records):
 
     def passes(self, data: Any) -> bool:
         """The usual message: one event, with text of an answer that is open."""
-        if type(data) is not bytes or self._passing or self._rest:
+        if type(data) is not bytes or self._passing or self._rest or self._held or self._sidecar:
             return False
         size = len(data)
-        if (
-            data.find(b"\n") != size - 2
-            or data[-1] != _LF
-            or not data.startswith(b"data: {")
-            or self._held
-            or self._sidecar
-            or size > self._limit
-            or b"\r" in data
-        ):
+        if size > self._limit:
             return False
-        try:
-            doc = _loads(data[6:])
-        except ValueError:
-            return False
-        found = self._plain(doc)
-        if found is None:
-            self._ahead = data, doc, None
-            return False
-        index, text = found
-        slot = self._slots.get(index)
-        if slot is None or slot.state != OPEN or slot.tool:
-            self._ahead = data, doc, found
-            return False
+        text: Any = None
+        if self._mould is not None:
+            start, end, string, index, doc = self._mould
+            slot = self._slots[index]
+            if data.startswith(start) and data.endswith(end) and slot.state == OPEN and not slot.tool:
+                try:
+                    text = _loads(data[string])
+                except ValueError:
+                    text = None  # it is no string that stands in the mould
+        if text is None:
+            found = self._open_text(data)
+            if found is None:
+                return False
+            slot, text, doc = found
         if text:
             if "," in text and self._pictured and slot.begins_picture(text):
                 return False
@@ -144,6 +143,27 @@ class EventBody(Records):
         if length > self._full:
             self._fold()
         return True
+
+    def _open_text(self, data: bytes) -> tuple[Slot, str, Any] | None:
+        """What such an event says, and to which answer, read as a whole; None where there is more in it."""
+        if data.find(b"\n") != len(data) - 2 or data[-1] != _LF or b"\r" in data:
+            return None
+        if not data.startswith(b"data: {"):
+            return None
+        try:
+            doc = _loads(data[6:])
+        except ValueError:
+            return None
+        found = self._plain(doc)
+        slot = None if found is None else self._slots.get(found[0])
+        if found is None or slot is None or slot.state != OPEN or slot.tool:
+            self._ahead = data, doc, found
+            return None
+        if found[1] and self._moulds:
+            served = self._mould is not None and slot.last is self._mould.doc
+            self._moulds = _MOULDS if served else self._moulds - 1
+            self._mould = mould(data, doc, self._plain)
+        return slot, found[1], doc
 
     def _single(self, data: bytes, doc: Any, found: tuple[int, str] | None) -> bytes:
         """An event that was read already, and in which there is more than text of an open answer."""
