@@ -64,7 +64,8 @@ class Head(NamedTuple):
     @classmethod
     def of(cls, headers: RawHeaders) -> Self:
         """Read them; of a repeated `Content-Type` the last one counts."""
-        kind, codings = b"", list[bytes]()
+        kind = b""
+        codings: list[bytes] = []
         for name, value in headers:
             key = name.lower()
             if key == b"content-type":

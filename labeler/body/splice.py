@@ -64,14 +64,14 @@ class Ledgered:
             if len(changes) > 1:
                 changes.sort(key=_PLACE)
             self._changed.append((self.length, changes))
-            at, first = 0, len(out)
-            view = memoryview(raw) if len(raw) > _LARGE else raw
+            at, size = 0, len(raw)
+            view = memoryview(raw) if size > _LARGE else raw
             for offset, removed, inserted in changes:
-                out.append(view[at:offset])
-                out.append(inserted)
+                out += view[at:offset], inserted
                 at = offset + len(removed)
+                size += len(inserted) - len(removed)
             out.append(view[at:])
-            self.length += sum(map(len, out[first:]))
+            self.length += size
         return b"".join(out)
 
 

@@ -11,7 +11,8 @@ Edit = tuple[int, int, bytes]
 def edited(data: bytes, edits: Iterable[Edit]) -> bytes:
     """The data with its ranges replaced, in any order; a range inside one that goes is gone with it,
     and an insertion stands before what starts at the same place."""
-    view, pieces, at = memoryview(data), list[bytes | memoryview](), 0
+    view, at = memoryview(data), 0
+    pieces: list[bytes | memoryview] = []
     for start, end, new in sorted(edits, key=lambda edit: (edit[0], edit[0] != edit[1], -edit[1])):
         if start >= at:
             pieces += view[at:start], new

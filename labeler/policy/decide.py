@@ -91,7 +91,8 @@ def _known(policies: PolicySet, name: str, origin: str) -> None:
 
 
 def _detected(policies: PolicySet, exchange: Exchange) -> list[Because]:
-    facts, found = facts_of(policies, exchange, None), list[Because]()
+    facts = facts_of(policies, exchange, None)
+    found: list[Because] = []
     for at in policies._triggers.reached(facts):
         name, match = policies._matches[at]
         found += [Because(name, rule, words) for rule, words in match(facts) or ()]

@@ -115,11 +115,9 @@ class Engine:
         (a question that follows often says no more than "and how much of it?"); below it they add up,
         and what is `k` before the last weighs `decay ** k`.
         """
-        folded, hits, patterns = list[str](), list[Sequence[Hit]](), list[Collection[int]]()
-        for text in map(fold, texts):
-            folded.append(text)
-            hits.append(self.scan(text))
-            patterns.append(self._patterns(text))
+        folded = [fold(text) for text in texts]
+        hits = [self.scan(text) for text in folded]
+        patterns = [self._patterns(text) for text in folded]
         others = [self._searches[number][:2] for found in patterns for number in found]
         reach = self._ceiling.within_reach(hits, others)
         if not reach:
