@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,7 +55,7 @@ def recordings(*dialects: str) -> list[Recording]:
 
 
 def cuts(body: bytes, seed: int = 0) -> list[list[bytes]]:
-    """The body in one piece, byte by byte, and cut at random."""
+    """The body in one piece, byte by byte, cut at random, and event by event, as servers send it."""
     dice = random.Random(seed)
     pieces: list[bytes] = []
     start = 0
@@ -62,7 +63,8 @@ def cuts(body: bytes, seed: int = 0) -> list[list[bytes]]:
         size = dice.choice((1, 2, 5, 40, 300, 4000))
         pieces.append(body[start : start + size])
         start += size
-    return [[body], [body[at : at + 1] for at in range(len(body))], pieces]
+    events = [event for event in re.split(rb"(?<=\n\n)", body) if event]
+    return [[body], [body[at : at + 1] for at in range(len(body))], pieces, events]
 
 
 def named(found: list[Recording]) -> Iterator[Any]:

@@ -115,7 +115,7 @@ def test_the_cut_of_a_stream_does_not_matter(body: bytes, at: list[int]) -> None
 
 STRINGS = st.sampled_from(
     [
-        *('"Hi"', '"生成"', '"\\u751f"', '"a\\n"', '""', '"?"'),
+        *('"Hi"', '"生成"', '"\\u751f"', '"a\\n"', '""', '"?"', '","', '":"', '"x"'),
         *("null", "1", '"a\rb"', '"a\nb"', ' "a"', '"a" ', '"', '"\\ud83d"', '"a', '"a" "b"'),
         *('"a","role":"assistant"', '"a","tool_calls":[{"index":0}]', '"a","content":"b"', '"a","x":"b"'),
         *(
@@ -139,8 +139,12 @@ ALIKE = st.tuples(st.integers(0, 11), STRINGS | st.sampled_from(['"Hi"', '"```\\
 )
 
 
+ANOTHER = b'data: {"created":1,"choices":[{"index":0,"delta":{"content":"?"}}],"x":"%s"}\n\n'
+
+
 @settings(max_examples=300)
 @given(st.lists(ALIKE, max_size=12), st.sampled_from([b"", DONE]))
+@example([ANOTHER % b"?", ANOTHER % b"```\\n"], DONE)
 def test_events_that_are_alike_are_read_like_any_other(events: list[bytes], end: bytes) -> None:
     """Whatever stands between a start and an end that many events share, the stream leaves as if all of
     it had come at once."""

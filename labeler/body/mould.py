@@ -10,7 +10,6 @@ import orjson
 
 from labeler.framing import json_text
 
-_PROBE = "?"
 Plain = Callable[[Any], tuple[int, str] | None]
 """A dialect's look at an event (`Dialect.plain`)."""
 
@@ -36,12 +35,16 @@ def mould(event: bytes, doc: Any, plain: Plain) -> Mould | None:
     if found is None or not found[1]:
         return None
     slot, text = found
+    probe = "!" if text == "?" else "?"
     for string in (orjson.dumps(text), json.dumps(text).encode("ascii")):
         at = event.rfind(string)
         if at < 0:
             continue
         start, end = event[: at + 1], event[at + len(string) - 1 :]
-        probe = b"%s%s%s" % (start, _PROBE.encode("ascii"), end)
-        if plain(json_text.loads_fast(probe.removeprefix(b"data: "))) == (slot, _PROBE):
+        try:
+            other = json_text.loads_fast(start.removeprefix(b"data: ") + probe.encode("ascii") + end)
+        except ValueError:
+            continue  # it was no string, but what stands between two
+        if plain(other) == (slot, probe):
             return Mould(start, end, slice(at, 1 - len(end)), slot, doc)
     return None
