@@ -127,13 +127,13 @@ STRINGS = st.sampled_from(
     ]
 )
 """What can stand in a stream where the text of an event stands: a text mostly, and much that is more."""
-ALIKE = st.tuples(st.integers(0, 11), STRINGS | st.sampled_from(['"Hi"', '"```\\n"'])).map(
+ALIKE = st.tuples(st.integers(0, 11), STRINGS | st.sampled_from(['"Hi"', '"\\n```\\n"'])).map(
     lambda made: (
         b'data: {"created":%d,"choices":[{"index":0,"delta":{"content":%s}}],"x":%s}\n\n'
         % (
             made[0] == 11,
             made[1].encode(),
-            {10: b'"\xff"', 9: made[1].encode(), 8: b'"```\\n"', 7: b'"Hi"'}.get(made[0], b'"?"'),
+            {10: b'"\xff"', 9: made[1].encode(), 8: b'"\\n```\\n"', 7: b'"Hi"'}.get(made[0], b'"?"'),
         )
     )
 )
@@ -144,7 +144,7 @@ ANOTHER = b'data: {"created":1,"choices":[{"index":0,"delta":{"content":"?"}}],"
 
 @settings(max_examples=300)
 @given(st.lists(ALIKE, max_size=12), st.sampled_from([b"", DONE]))
-@example([ANOTHER % b"?", ANOTHER % b"```\\n"], DONE)
+@example([ANOTHER % b"?", ANOTHER % b"\\n```\\n"], DONE)
 def test_events_that_are_alike_are_read_like_any_other(events: list[bytes], end: bytes) -> None:
     """Whatever stands between a start and an end that many events share, the stream leaves as if all of
     it had come at once."""
