@@ -104,7 +104,7 @@ class Responder:
             told = isinstance(error, TransferBroken)  # nobody else has said so to the client
             await self._broken_off(raised=not told)
             if told and self._answer is not None and self._answer.over:
-                log.warning("%s: withheld: %s", self._claim.path, error)
+                log.warning("%r: withheld: %s", self._claim.path, error)
                 return
             raise
         except BaseException:
@@ -114,8 +114,8 @@ class Responder:
             if not self._over or self._broken:
                 await self._broken_off(raised=False)
         finally:
-            if self._reminded and self._answer and self._answer.result()[0] in ("skipped", "failed"):
-                await self._labeler.reminders.owe(self._reminded)
+            if self._reminded and self._answer:
+                await self._labeler.reminders.ended(self._reminded, self._answer.outcome())
 
     # The answer.
 

@@ -11,17 +11,18 @@ from labeler.config import UNCOUNTED, Service
 from labeler.framing.json_text import values_at
 from labeler.policy import decide
 from labeler.sessions import Sessions, sessions
-from labeler.values import Exchange, Verdict
+from labeler.values import Exchange, Outcome, Stamp, Verdict
 
 log = logging.getLogger("labeler")
 NO_SESSION = "sessions: the request names none"
 
 
 class Given(NamedTuple):
-    """What is said in a session: its name in the store, and whether it begins."""
+    """What is to be said in a session: its name in the store, whether it begins, and the words."""
 
     session: str
     first: bool
+    stamps: tuple[Stamp, ...] = ()
 
 
 class Reminded(NamedTuple):
@@ -56,7 +57,9 @@ class Reminders:
         if not session:
             self._warn(names)
             return self._due(exchange, verdict, dict.fromkeys(names, 0), (NO_SESSION,))
-        due, notes, given = dict[str, int](), dict[str, None](), list[Given]()
+        due: dict[str, int] = {}
+        notes: dict[str, None] = {}
+        given: dict[str, Given] = {}
         now = time.time()
         for name in names:
             remind = self._remind[name]
@@ -64,14 +67,26 @@ class Reminders:
             told = await self._store.touch(key, remind.every, now)
             if told.reminder or (told.first and remind.first):
                 due[name] = told.spans
-                given.append(Given(key, told.first))
+                if not told.note:  # else the store knows nothing of it
+                    given[name] = Given(key, told.first)
             notes |= {told.note: None} if told.note else {}
-        return self._due(exchange, verdict, due, tuple(notes))._replace(given=tuple(given))
+        reminded = self._due(exchange, verdict, due, tuple(notes))
+        more = reminded.verdict.stamps[len(verdict.stamps) :]
+        return reminded._replace(
+            given=tuple(
+                one._replace(stamps=tuple(stamp for stamp in more if stamp.policy == name))
+                for name, one in given.items()
+            )
+        )
 
-    async def owe(self, given: Iterable[Given]) -> None:
-        """An answer could not say what was due (an error, a tool call, JSON): the next one has to."""
-        if self._store is not None:
-            for session, first in given:
+    async def ended(self, given: Iterable[Given], outcome: Outcome) -> None:
+        """What was due and an answer did not say (it was an error, a tool call, JSON, or broke off) the next
+        one has to."""
+        said = {stamp for slot in outcome.slots for stamp in slot.said}
+        aside = outcome.state not in ("skipped", "failed")
+        for session, first, stamps in given:
+            told = all(aside if stamp.place == "interface" else stamp in said for stamp in stamps)
+            if self._store is not None and not told:
                 await self._store.owe(session, first=first)
 
     def _due(

@@ -30,7 +30,8 @@ def without_shortcuts(scope: Scope, *, observe: bool) -> Scope:
 
 
 def joined(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
-    """Request headers by name in lower case; the values of a repeated one with commas (RFC 9110, 5.2)."""
+    """Request headers by name in lower case; the values of a repeated one with commas (RFC 9110, 5.2), of
+    `Cookie`, which HTTP/2 splits, with semicolons (RFC 9113, 8.2.3)."""
     pairs = [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in headers]
     found = dict(pairs)
     if len(found) == len(pairs):
@@ -38,7 +39,7 @@ def joined(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     several: dict[str, list[str]] = {}
     for name, value in pairs:
         several.setdefault(name, []).append(value)
-    return {name: ", ".join(values) for name, values in several.items()}
+    return {name: ("; " if name == "cookie" else ", ").join(values) for name, values in several.items()}
 
 
 class Wishes(NamedTuple):

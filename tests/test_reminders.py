@@ -18,7 +18,21 @@ from starlette.routing import Route
 from labeler import Labeler, LabelMiddleware, PolicyError
 from labeler.cli import main
 from labeler.gateway.app import gateway
-from tests.asgi_tools import JSON, Scripted, Service, answer, ask, call, chat, said, service
+from tests.asgi_tools import (
+    JSON,
+    Headers,
+    Scripted,
+    Service,
+    answer,
+    ask,
+    call,
+    chat,
+    event,
+    part,
+    said,
+    service,
+    start,
+)
 from tests.redis_server import redis_server
 from tests.servers import serve
 
@@ -66,14 +80,16 @@ class Talk:
         self._app, self._clock = here.before(Scripted(*answer(chat()))), clock
         self.here = here
 
-    def after(self, minutes: float, headers: dict[str, str] | None = None, **body: Any) -> bool:
+    def after(self, minutes: float, headers: Headers | None = None, **body: Any) -> bool:
         """Whether an answer reminds, so many minutes after the last one."""
         return AGAIN in self.told(minutes, headers, **body)
 
-    def told(self, minutes: float, headers: dict[str, str] | None = None, **body: Any) -> str:
+    def told(self, minutes: float, headers: Headers | None = None, **body: Any) -> str:
         """What stands between marker and answer."""
         self._clock[0] += minutes * 60
-        got = call(self._app, ask(**body), PATH, headers=JSON | (headers or {"x-session": "a"}))
+        own = {"x-session": "a"} if headers is None else headers
+        pairs = own.items() if isinstance(own, Mapping) else own
+        got = call(self._app, ask(**body), PATH, headers=[*JSON.items(), *pairs])
         return said(got.body).partition("\n\n")[2].rpartition("Hello")[0].strip()
 
 
@@ -106,6 +122,33 @@ def test_what_an_answer_cannot_say_the_next_one_says(tmp_path: Path, clock: list
     assert told == [AI, "", f"{AI}；您已连续使用2小时", ""]
 
 
+ENDS = {
+    "a tool call": Scripted(
+        *answer(json.dumps({"choices": [{"index": 0, "message": {**TOOL, "content": "Hm"}}]}).encode())
+    ),
+    "the upstream breaks off": Scripted(
+        start(headers={"content-type": "text/event-stream"}), part(event("Hm")), ConnectionError("gone")
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", ENDS)
+def test_what_was_to_stand_behind_an_answer_the_next_one_says(
+    tmp_path: Path, clock: list[float], kind: str
+) -> None:
+    """An answer whose end has no place for it has a marker, but did not remind."""
+    here = house(tmp_path, remind=COUNTED | {"place": "end"})
+    full, cut = here.before(Scripted(*answer(chat()))), here.before(ENDS[kind])
+    steps = [(0, cut), (1, full), (30, full), (30, full), (30, full), (30, cut), (1, full), (1, full)]
+    told = []
+    for minutes, app in steps:
+        clock[0] += minutes * 60
+        got = call(app, ask(), PATH, headers=JSON | {"x-session": "a"})
+        last = said(got.body).rpartition("\n\n")[2]
+        told.append(last if AI in last else "")
+    assert told == ["", AI, "", "", "", "", f"{AI}；您已连续使用2小时", ""]
+
+
 def test_a_session_begins_with_the_first_words_and_hours_are_those_that_were_counted(
     tmp_path: Path, clock: list[float]
 ) -> None:
@@ -133,12 +176,16 @@ def test_hours_are_right_whatever_the_period(
 @pytest.mark.parametrize(
     "sessions", ["", HEADER, "sessions: {header: X-Session, store: 'redis://127.0.0.1:1/0'}\n"]
 )
-def test_nobody_is_told_hours_that_nobody_counted(tmp_path: Path, clock: list[float], sessions: str) -> None:
+def test_nobody_is_told_hours_that_nobody_counted(
+    tmp_path: Path, clock: list[float], sessions: str, caplog: pytest.LogCaptureFixture
+) -> None:
     """Without a session, and while Redis is away, every answer says that this is an AI, and no more."""
     pytest.importorskip("redis")
     talk = Talk(house(tmp_path, sessions, COUNTED), clock)
     headers = {"x-session": "a"} if "redis" in sessions else {"x-other": "1"}
     assert [talk.told(60, headers) for _ in range(4)] == 4 * [AI]
+    call(talk.here.before(MUTE["JSON"]), ask(), PATH, headers=JSON | headers)
+    assert not [one for one in caplog.messages if "was not said is lost" in one]
 
 
 def test_a_service_that_cannot_count_is_warned_once(
@@ -186,14 +233,15 @@ def test_sessions_do_not_count_for_each_other(tmp_path: Path, clock: list[float]
     ("sessions", "headers", "body"),
     [
         ("cookie: sid", {"cookie": "x=1; sid=a"}, {}),
+        ("cookie: sid", [("cookie", "x=1"), ("cookie", "sid=a"), ("cookie", "y=2")], {}),
         ("cookie: sid", {"cookie": 'foo[bar]=1; prefs={"a":1}; sid="a"; flag'}, {}),
         ("field: metadata.session", {}, {"metadata": {"session": "a"}}),
     ],
 )
 def test_a_session_may_be_named_by_a_cookie_or_a_field(
-    tmp_path: Path, clock: list[float], sessions: str, headers: dict[str, str], body: dict[str, Any]
+    tmp_path: Path, clock: list[float], sessions: str, headers: Headers, body: dict[str, Any]
 ) -> None:
-    """Whatever the service has."""
+    """Whatever the service has, and however HTTP/2 splits it."""
     talk = Talk(house(tmp_path, f"sessions: {{{sessions}}}\n"), clock)
     assert [talk.after(20, headers, **body) for _ in range(7)] == [False] * 6 + [True]
 

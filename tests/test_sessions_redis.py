@@ -10,7 +10,7 @@ from itertools import count
 
 import pytest
 import redis
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import settings as hypothesis
 from hypothesis import strategies as st
 
@@ -93,6 +93,7 @@ steps = st.lists(st.tuples(names, gaps, skews), max_size=40)
 
 @hypothesis(max_examples=60)
 @given(steps, st.sets(st.integers(0, 40)))
+@example([("a", 0, 0), *3 * [("a", IDLE, 0)], ("a", 10, 0), ("a", 0, -20)], {4})
 def test_redis_says_what_memory_says(
     shared: RedisServer, steps: list[tuple[str, int, float]], owed: set[int]
 ) -> None:
@@ -221,6 +222,19 @@ def test_a_server_that_hangs_is_waited_for_once(server: RedisServer) -> None:
         assert await in_vain(store, "a", 0) == away("TimeoutError")
         server.thaw()
         assert await store.touch("a", EVERY, 0) == away("TimeoutError")
+
+    run(store, hanging)
+
+
+def test_what_was_not_said_waits_for_no_server_that_is_away(server: RedisServer) -> None:
+    """It is lost at once, and the log says so."""
+    store = store_in(server.tcp)
+
+    async def hanging() -> None:
+        server.freeze()
+        assert await in_vain(store, "a", 0) == away("TimeoutError")
+        await asyncio.wait_for(store.owe("a", first=False), PATIENCE / 20)
+        server.thaw()
 
     run(store, hanging)
 

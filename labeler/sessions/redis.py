@@ -49,7 +49,7 @@ else
         began, start = now, ARGV[1]
     end
     if now - told >= every then
-        answer, since = math.floor((now - began) / every), ARGV[1]
+        answer, since = math.floor((now - began) / every) + 1, ARGV[1]
     end
     if now > asked or asked - now > idle then
         last = ARGV[1]
@@ -58,7 +58,7 @@ end
 redis.call("SET", KEYS[1], last .. " " .. since .. " " .. start, "PX", ARGV[4])
 return answer
 """
-"""Gives -1 for a session that begins, and for one that goes on the spans of a reminder that is due, else 0."""
+"""Gives -1 for a session that begins; for one that goes on 0, or where a reminder is due 1 and its spans."""
 
 _OWED = """
 local last, _, start = string.match(redis.call("GET", KEYS[1]) or "", "^(%S+) (%S+) (%S+)$")
@@ -137,19 +137,26 @@ class _Client:
             async with asyncio.timeout(self._timeout):
                 answer = await self._ask(key, *arguments)
         except _AWAY as error:
-            self._away = f"sessions: redis away: {type(error).__name__}"
-            self._again = self._clock() + _BACK_OFF
-            logger.warning("%s: %s", self._away, error)
+            self._leave(error)
             return Due(reminder=True, first=False, note=self._away)
         self._away = ""
-        return Due(reminder=answer > 0, first=answer < 0, spans=max(answer, 0))
+        return Due(reminder=answer > 0, first=answer < 0, spans=max(answer - 1, 0))
 
     async def owe(self, key: str, *arguments: float) -> None:
-        try:
-            async with asyncio.timeout(self._timeout):
-                await self._owed(keys=[key], args=arguments)
-        except _AWAY as error:
-            logger.warning("sessions: a reminder that was not said is lost: %s", type(error).__name__)
+        if not self._away or self._clock() >= self._again:
+            try:
+                async with asyncio.timeout(self._timeout):
+                    await self._owed(keys=[key], args=arguments)
+                return
+            except _AWAY as error:
+                self._leave(error)
+        logger.warning("%s; a reminder that was not said is lost", self._away)
+
+    def _leave(self, error: Exception) -> None:
+        """Leave the server alone for a while."""
+        self._away = f"sessions: redis away: {type(error).__name__}"
+        self._again = self._clock() + _BACK_OFF
+        logger.warning("%s: %s", self._away, error)
 
     async def _ask(self, key: str, *arguments: float) -> int:
         if self._away:
