@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import binascii
+from urllib.parse import unquote
 
 from labeler.errors import ContentError
 from labeler.media import container
@@ -58,7 +59,10 @@ def encoded(data: bytes) -> bytes:
 
 
 def decoded(text: str) -> bytes:
-    """The bytes of base64, in either alphabet, padded or not; ContentError where it is none."""
+    """The bytes of base64, in either alphabet, padded or not, with escapes of a URL (`%2B`) or without;
+    ContentError where it is none."""
+    if "%" in text:
+        text = unquote(text)
     if "-" in text or "_" in text:
         text = text.translate({45: 43, 95: 47})
     if any(blank in text for blank in " \n\r\t"):

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from labeler.engine import Labeler
+
+log = logging.getLogger("labeler")
 
 
 async def lifespan(app: ASGIApp, labeler: Labeler, scope: Scope, receive: Receive, send: Send) -> None:
@@ -22,7 +25,10 @@ async def lifespan(app: ASGIApp, labeler: Labeler, scope: Scope, receive: Receiv
 
     async def told(message: Message) -> None:
         if ending:
-            await labeler.reminders.close()
+            try:
+                await labeler.reminders.close()
+            except Exception:
+                log.exception("the sessions' store could not be let go")
             await asyncio.to_thread(labeler.close)
         await send(message)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -12,6 +13,7 @@ from labeler.errors import ContentError
 from labeler.fetch import Fetching
 from labeler.fetch.pool import Pool
 
+log = logging.getLogger("labeler")
 Result = TypeVar("Result")
 Settle = Callable[[Work], Awaitable[None]]
 _AHEAD = 2
@@ -83,7 +85,11 @@ class Errands:
         async with self._places:
             if url := work.away:
                 work.fetched(await self._fetched(url))
-            await self._workers.run(work.run)
+            try:
+                await self._workers.run(work.run)
+            except Exception as error:  # none that we know of: the policy has the word all the same
+                log.exception("a picture could not be labelled")
+                work.failed(f"an error of the labeler: {type(error).__name__}")
         async with self.lock:
             await self._settle(work)
 
@@ -92,6 +98,9 @@ class Errands:
             return await self._workers.fetch(url)
         except ContentError as error:
             return error
+        except Exception as error:
+            log.exception("a picture could not be fetched")
+            return ContentError(f"an error of the labeler: {type(error).__name__}")
 
     def _gone(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

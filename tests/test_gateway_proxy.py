@@ -202,12 +202,21 @@ def test_a_redirect_to_the_upstream_leads_through_the_gateway(
     assert answer.getheader("location") == led
 
 
+def test_a_redirect_to_another_prefix_leads_there(upstream: str) -> None:
+    """Of several upstreams the one that answers for the path decides, whatever follows the path."""
+    with serve(Proxy({"/": upstream, "/v1": f"{upstream}/b"})) as base:
+        for end in ("", "?a=1", "#part"):
+            answer, _ = call(base, f"/v1/moved?{quote('http://HOST/b/v1' + end, safe='')}")
+            assert answer.getheader("location") == f"/v1{end}"
+
+
 @pytest.mark.parametrize(
     "location",
     [
         "https://example.com/v1",
         "http://HOST/other",
         "http://HOST/base//example.com/",
+        "http://HOST/base/\\example.com/",
         "http://127.0.0.1:1/base",
     ],
 )

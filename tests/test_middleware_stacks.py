@@ -89,6 +89,20 @@ def test_streams_are_not_held_up_by_other_middleware(labeler: Labeler, outside: 
             list(sdk.chat.completions.create(model="m", messages=user(NONSENSE), stream=True))
 
 
+def test_a_store_that_cannot_be_let_go_ends_no_shutdown(
+    labeler: Labeler, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The server learns that the app has ended, and the log why something did not end with it."""
+
+    async def broken() -> None:
+        raise ConnectionError
+
+    monkeypatch.setattr(labeler.reminders, "close", broken)
+    with serve(LabelMiddleware(Starlette(), labeler), lifespan="on"):
+        caplog.clear()
+    assert "the sessions' store could not be let go" in caplog.text
+
+
 def test_a_lifespan_is_run(labeler: Labeler) -> None:
     """An app that is wrapped whole still starts up and shuts down."""
     steps: list[str] = []

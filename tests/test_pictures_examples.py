@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from io import BytesIO
+from urllib.parse import quote
 
 import pytest
 from PIL import Image
@@ -68,12 +69,28 @@ def test_a_picture_of_64_pixels_is_one(here: Service) -> None:
 
 
 @pytest.mark.parametrize(
-    "link", ["DATA:IMAGE/PNG;BASE64,{}", "data:image/png; base64, {}", "data:image/png;base64,\n{}"]
+    "link",
+    [
+        "DATA:IMAGE/PNG;BASE64,{}",
+        "data:image/png; base64, {}",
+        "data:image/png;base64,\n{}",
+        "data:image/png;base64,\n            {}",
+        "data:image/png;base64,%20{}",
+    ],
 )
 def test_capitals_and_blanks_hide_no_picture(here: Service, link: str) -> None:
     """Browsers show such a URL, so the picture in it is labelled."""
     got = here.answer(chat(f'<img src="{link.format(PICTURE)}">, see.'))
     assert PICTURE not in said(got.body)
+    assert here.outcome.pictures[0].visible == "applied"
+
+
+def test_escapes_of_a_url_hide_no_picture(here: Service) -> None:
+    """Browsers take them out of a data URL before they read its base64."""
+    escaped = quote(PICTURE, safe="")
+    assert "%" in escaped
+    got = here.answer(chat(f'<img src="data:image/png;base64,{escaped}">'))
+    assert escaped not in said(got.body)
     assert here.outcome.pictures[0].visible == "applied"
 
 
@@ -103,6 +120,18 @@ def test_behind_a_failure_no_picture_slips_out(here: Service, cut: int) -> None:
     assert not got.complete
     assert "then a picture came" in here.outcome.reason
     assert here.outcome.state == "failed"
+
+
+@pytest.mark.parametrize("cut", range(0, 60, 3))
+def test_behind_a_failure_no_place_for_pictures_slips_out(here: Service, cut: int) -> None:
+    """The same of `images`, with the blanks that JSON may have."""
+    last = (
+        b'data: {"choices":[{"index":0,"delta":{"images"  :  [     {"url":"https://x.example/y.png"}]}}]}\n\n'
+    )
+    at = last.index(b'"images"') + cut
+    got = here.answer([event("你好。"), b"data: {nonsense\n\n", last[:at], last[at:], DONE], EVENTS)
+    assert b"y.png" not in got.body
+    assert here.outcome.reason.count("then a picture came") == 1
 
 
 def test_an_escape_hides_no_picture(here: Service) -> None:

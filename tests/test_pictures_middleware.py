@@ -307,6 +307,21 @@ def test_the_library_labels_the_same_bodies(one: Service, dialect: str, media: s
         one.labeler.body(images(file("png")[:99]), dialect="openai-images")
 
 
+def test_a_mistake_of_our_own_is_a_failure_too(
+    one: Service, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An error that nobody foresaw lets no picture slip out: it is logged, and the policy has the word."""
+
+    def mistaken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("labeler.picture.draw", mistaken)
+    got = document(one, images(file("png")))
+    assert (got.status, got.error) == (502, None)
+    assert one.outcome.reason == "an error of the labeler: ZeroDivisionError"
+    assert "Traceback" in caplog.text
+
+
 def test_a_font_that_is_gone(tmp_path: Path) -> None:
     """What fails while it draws, whosever fault it is, is a failure like any other: nothing leaves."""
     shutil.copy(SHIPPED, tmp_path / "house.ttf")

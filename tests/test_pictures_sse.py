@@ -190,6 +190,8 @@ def test_a_data_url_in_markdown(one: Service, step: int, places: list[int], ende
         (["data:image/png;charset=x;base64,"], []),
         (['<img src="DATA:IMAGE/PNG;BA', "SE64,"], ['">']),
         (["data:image/png; base64 ", ",", " ", "\n"], ["\n"]),
+        (["data:image/png;base64", " " * 8, ","], []),
+        (["data:image/png;base64,", "\n", " " * 14], []),
     ],
 )
 def test_a_data_url_is_found_wherever_it_stands(one: Service, before: list[str], after: list[str]) -> None:
@@ -242,6 +244,24 @@ def test_a_picture_in_a_text_has_a_limit(tmp_path: Path, word: str) -> None:
     got = ask_for(one, event("See "), *pieces, event(None, "stop"), DONE, END, path=CHAT)
     assert (got.complete, URL in text_of(documents(got.body))) == ((word == "pass"), (word == "pass"))
     assert "a picture within a text is longer than 2000 characters" in one.outcome.reason
+
+
+def test_blanks_before_a_picture_have_the_same_limit(tmp_path: Path) -> None:
+    """Nothing is held for ever by white space that goes on and on."""
+    one = pictured(tmp_path, settings="limits: {record: 2000}")
+    pieces = [event("See data:image/png;base64,"), *[event(" " * 500)] * 5]
+    got = ask_for(one, *pieces, DONE, END, path=CHAT)
+    assert not got.complete
+    assert "a picture within a text is longer than 2000 characters" in one.outcome.reason
+
+
+def test_a_failure_under_observe_is_told_once(tmp_path: Path) -> None:
+    """However many pictures follow it."""
+    one = pictured(tmp_path, settings="mode: observe")
+    stream = [event("Hi"), b"data: {nonsense\n\n", *[with_images(URL)] * 5, DONE]
+    got = ask_for(one, *stream, END, path=CHAT)
+    assert got.body == b"".join(stream)
+    assert one.outcome.reason.count("then a picture came") == 1
 
 
 # What passes meanwhile.

@@ -115,6 +115,7 @@ def test_a_name_that_no_policy_has_is_told_and_counts_apart(
     """It may be a scenario's, misspelt, whose rows are not harmless; each such name is told once, under `also`
     too."""
     misspelt = [{**row, "scenario": "medcal"} for row in ROWS[:2]] + [{**ROWS[4], "also": ["medcal", "x"]}]
+    misspelt.append({"text": "你好", "scenario": "none"})  # the name for those of no policy
     rows = "\n".join(map(json.dumps, ROWS + misspelt))
     assert run(tmp_path, "--json", rows=rows) == 0
     out, err = capsys.readouterr()

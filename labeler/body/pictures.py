@@ -13,16 +13,19 @@ from labeler.values import PictureOutcome, State
 _BLANK = r"[ \t\r\n]{0,8}"
 _PARAMETER = rf"{_BLANK};{_BLANK}[\w.+-]{{1,20}}=[\w.+-]{{1,40}}"
 DATA_URL = re.compile(
-    rf"data:image/[\w.+-]{{1,40}}(?:{_PARAMETER}){{0,4}}{_BLANK};{_BLANK}base64{_BLANK},{_BLANK}",
+    rf"data:image/[\w.+-]{{1,40}}(?:{_PARAMETER}){{0,4}}{_BLANK};{_BLANK}base64{_BLANK},",
     re.IGNORECASE,
 )
-"""The start of a picture within a text, with the blanks that browsers overlook; what follows is its base64."""
+"""The start of a picture within a text, with the blanks that browsers overlook; what follows, behind any more
+of them, is its base64."""
 
 SHORTEST = 15
 """Characters of base64 within a text that may be a picture: every file has more, and what is written in
 the place of one has fewer (`{data}`, `iVBORw0KGgo…`, `/9j/4AAQSkZJRg…`)."""
 
-_BASE64 = re.compile(r"[A-Za-z0-9+/=_-]*")
+_BASE64 = re.compile(r"[A-Za-z0-9+/=_%-]*")
+"""With what stands in a URL for a character."""
+_BLANKS = re.compile(r"[ \t\r\n]*")
 
 
 class Given(NamedTuple):
@@ -82,6 +85,10 @@ class Work:
     def fetched(self, content: bytes | ContentError) -> None:
         """Take what is behind the URL, or why nothing is."""
         self.given = self.given._replace(content=content)
+
+    def failed(self, reason: str) -> None:
+        """It cannot be labelled."""
+        self.pictured = Pictured(b"", PictureOutcome("", "failed", reason, place=self.given.place))
 
     def run(self) -> None:
         """Label the picture; touches nothing but this object."""
@@ -187,8 +194,10 @@ class Watch:
                     return
                 at, self._begun = start, True
             if not self._runs:
-                at = _blank_end(text, at)
+                at, before_blanks = _blank_end(text, at), at
+                self._size += at - before_blanks
                 if at == len(text):
+                    self._check()
                     return
             match = _BASE64.match(text, at)
             assert match is not None
@@ -196,15 +205,18 @@ class Watch:
             self._texts.append(match.group())
             self._size += match.end() - at
             at = match.end()
-            if self._size > self._limit:
-                msg = f"a picture within a text is longer than {self._limit} characters (limits.record)"
-                raise ContentError(msg)
+            self._check()
             if at == len(text):
                 return
             before = ""  # what began there has ended: it is not found a second time
             content, runs = self.end()
             if len(content) >= SHORTEST:
                 yield content, runs
+
+    def _check(self) -> None:
+        if self._size > self._limit:
+            msg = f"a picture within a text is longer than {self._limit} characters (limits.record)"
+            raise ContentError(msg)
 
     def end(self) -> tuple[str, list[Run]]:
         """The picture that is open, whole: the text ends here."""
@@ -214,8 +226,9 @@ class Watch:
 
 
 def _blank_end(text: str, at: int) -> int:
-    lead = text[at : at + 8]
-    return at + len(lead) - len(lead.lstrip(" \t\r\n"))
+    blanks = _BLANKS.match(text, at)
+    assert blanks is not None
+    return blanks.end()
 
 
 def _start(text: str, at: int, before: str) -> int:
@@ -233,6 +246,7 @@ def within(text: str) -> Iterator[tuple[int, int]]:
     """Where the base64 of each picture stands in a whole text: (from, to)."""
     at = 0
     while (start := _start(text, at, "")) >= 0:
+        start = _blank_end(text, start)
         match = _BASE64.match(text, start)
         assert match is not None
         at = match.end()

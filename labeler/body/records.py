@@ -20,10 +20,11 @@ from labeler.values import SlotOutcome
 
 DONE = b"[DONE]"
 _PICTURED = re.compile(
-    rb"data:image\\?/|\"(?:b64_json|image(?:_url)?)\"|\"images\"\s*:\s*\[\s*[^\s\]]", re.IGNORECASE
+    rb"data:image\\?/|\"(?:b64_json|image(?:_url)?)\"|\"images\"\s{0,8}:\s{0,8}\[\s{0,8}[^\s\]]",
+    re.IGNORECASE,
 )
-_MARK = 16
-"""Bytes of the longest sign of a picture."""
+_MARK = 40
+"""Bytes: no sign of a picture is longer."""
 _NAMED_ERROR = re.compile(rb"event: ?error[\r\n]")
 
 
@@ -289,7 +290,7 @@ class Records(Queue):
 
     def _unread(self, data: bytes) -> bytes:
         """What passes behind a failure; under `block` a picture that nobody would label breaks it off."""
-        if self.job.on_failure == "block" and self.pictures.wanted:
+        if self.job.on_failure == "block" and self.pictures.wanted and not self.broken:
             if _PICTURED.search(self._tail + data):
                 self.failure, self.broken = f"{self.failure}; then a picture came", True
                 return b""

@@ -37,10 +37,11 @@ further scenarios that are no error, and "source", by which the result is broken
 
 "scenario" is the id of the policy that the question belongs to. Where it is none of the risks
 ({", ".join(RISKS)}) the question is harmless, and a risk that is found in it a false
-alarm. Give one that belongs to no policy a name that none has: "none". Names are not checked: a misspelt
-one makes a question harmless too.
+alarm. Give one that belongs to no policy the name "none". Of other names that no policy has you are told,
+and their questions stand in a line of their own: a misspelt one makes a question harmless too.
 """
 
+_NONE = "none"
 _SHOWN = 100  # characters of a question
 _CONFUSIONS = 12
 
@@ -124,9 +125,9 @@ def _scenarios(policies: PolicySet) -> Find:
 
 
 def _names(policies: PolicySet) -> frozenset[str]:
-    """What a row may call a scenario: a policy in use or a shipped one, or a topic."""
+    """What a row may call a scenario: a policy in use or a shipped one, a topic, or none."""
     ids = {one.id for one in policies.policies} | {one.id for one in all_lexicons(policies.topics)}
-    return frozenset(ids | {file.stem for file in shipped().glob("*.yaml")})
+    return frozenset(ids | {file.stem for file in shipped().glob("*.yaml")} | {_NONE})
 
 
 def _strange(rows: Iterable[Row], names: frozenset[str]) -> Counter[str]:

@@ -40,7 +40,7 @@ class Fetch(Model):
     private: bool = False
     """Also from addresses that are not public: an upstream in the house."""
     connections: int = Field(default=16, ge=1, le=256)
-    """Pictures that are fetched at the same time; half of them from one server, at most."""
+    """Pictures that are fetched at the same time; half of them, rounded up, from one server at most."""
 
     def rule(self) -> Fetching:
         """The same for those who fetch."""

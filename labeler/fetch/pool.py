@@ -19,9 +19,9 @@ class _Wanted(NamedTuple):
 
 
 class Pool:
-    """Fetches `rule.connections` pictures at a time and half as many from one server, so that a slow one leaves
-    the others their places. Whoever asks for a URL that is being fetched shares what comes. No thread
-    is started before the first picture."""
+    """Fetches `rule.connections` pictures at a time and half as many, rounded up, from one server, so that a
+    slow one leaves the others their places. Whoever asks for a URL that is being fetched shares what comes.
+    No thread is started before the first picture."""
 
     def __init__(self, rule: Fetching) -> None:
         self._rule = rule

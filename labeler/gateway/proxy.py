@@ -151,7 +151,7 @@ class Proxy:
         fitting = (
             (base, authorization)
             for prefix, base, authorization in self._routes
-            if path.startswith(prefix) and path[len(prefix) :][:1] in ("", "/", "?")
+            if path.startswith(prefix) and path[len(prefix) :][:1] in ("", "/")
         )
         return next(fitting, None)
 

@@ -3,6 +3,7 @@ unlabelled."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from yarl import URL
@@ -11,6 +12,10 @@ from labeler.gateway.headers import Headers
 
 STATUSES = frozenset((201, 301, 302, 303, 307, 308))
 """Those beside which `Location` has a meaning (RFC 9110, 10.2.2)."""
+
+_ENDS = re.compile("[?#]")
+_HOST = "//", "/\\"
+"""What begins a host, for browsers in either form (URL Standard, 4.4)."""
 
 
 def led_back(headers: Headers, target: URL, base: str, leads: Callable[[str], bool]) -> tuple[Headers, str]:
@@ -23,7 +28,7 @@ def led_back(headers: Headers, target: URL, base: str, leads: Callable[[str], bo
         if name != b"location" or not (link := _url(location)):
             continue
         path = _path(link, target, URL(base, encoded=True))
-        if path and leads(path):
+        if path and leads(_ENDS.split(path, maxsplit=1)[0]):
             found[at] = (name, path.encode("latin-1"))
         elif link.absolute:
             away = location
@@ -46,7 +51,7 @@ def _path(link: URL, target: URL, base: URL) -> str:
         return ""
     to = target.join(link)
     rest = to.raw_path.removeprefix(prefix) or "/"
-    below = to.raw_path.startswith(prefix) and rest[:1] == "/" and rest[:2] != "//"  # `//` begins a host
+    below = to.raw_path.startswith(prefix) and rest[:1] == "/" and not rest.startswith(_HOST)
     if not below or to.host != base.host or not _same_port(to, base):
         return ""
     query, fragment = to.raw_query_string, to.raw_fragment

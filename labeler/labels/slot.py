@@ -83,7 +83,7 @@ class Slot(Heard):
 
     def begins_picture(self, text: str) -> bool:
         """Whether the base64 of a picture's `data:` URL may begin in this piece."""
-        return "," in text and "64" in self.recent[-8:] + text
+        return "," in text and "64" in self.recent[-10:] + text  # up to eight blanks stand before the comma
 
     def feed(self, handle: Any, text: str) -> list[Insertion]:
         """Take the next piece; what goes in where. Look at `holding` afterwards."""
