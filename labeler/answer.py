@@ -294,6 +294,7 @@ class Answer:
         self._sent = True
         said = self._plan
         start, exchange, verdict = self._start, self.exchange, self._verdict
+        setting, mute = self._setting, self._mute
         return announced(
-            start, exchange, verdict, self._setting, state, reason, said, changed=changed, length=length
+            start, exchange, verdict, setting, state, reason, said, changed=changed, length=length, mute=mute
         )

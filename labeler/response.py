@@ -13,6 +13,7 @@ from labeler.dialects import Dialect
 from labeler.errors import ContentError
 from labeler.headers import RawHeaders, relabelled
 from labeler.labels.header import ai_disclosure, labeler_field
+from labeler.labels.opening import JSON_ANSWER
 from labeler.labels.plan import Plan
 from labeler.labels.reading import Reading
 from labeler.values import Exchange, Outcome, PictureOutcome, SlotOutcome, State, Verdict
@@ -221,12 +222,17 @@ def announced(
     *,
     changed: bool,
     length: int | None,
+    mute: str = "",
 ) -> Start:
     """The start of a response with the headers that tell about its labels. `changed`: its body is not
-    the upstream's any more; `length` is the new one's in bytes, None where nobody knows it yet."""
+    the upstream's any more; `length` is the new one's in bytes, None where nobody knows it yet. `mute`: why
+    no text goes into answers to this request; then the words are said here (`structured: header`)."""
     added: list[tuple[bytes, bytes]] = []
     if setting.labeler_header:
-        field = labeler_field(state, reason, verdict, exchange.number, said.aside)
+        aside = said.aside
+        if reason and reason in (mute, JSON_ANSWER) and verdict and verdict.structured == "header":
+            aside = verdict.stamps
+        field = labeler_field(state, reason, verdict, exchange.number, aside)
         added.append((b"labeler", field.encode("ascii")))
     generated = 200 <= start.status < 300 and reason not in NOT_GENERATED
     if setting.ai_disclosure and generated and verdict and verdict.stamps:

@@ -96,7 +96,7 @@ def test_an_answer_that_is_json_stays_as_it_is(text: str) -> None:
         ("<think></think>Hi", f"<think></think>\n\n{P}Hi{S}"),
         (f"<think>hm</think>\n\n{P}Hi", f"<think>hm</think>\n\n{P}Hi{S}"),
         (f"<think>{MARK}</think>\n\nHi", f"<think>{MARK}</think>\n\n{P}Hi{S}"),
-        ("<think>hm", "<think>hm"),
+        ("<think>hm", f"<think>hm\n\n{MARK}{S}"),
         ("<think>hm</think>", "<think>hm</think>"),
         ("<think>hm</think>\n\n", "<think>hm</think>\n\n"),
         ('<think>hm</think>{"a":1}', '<think>hm</think>{"a":1}'),
@@ -105,7 +105,8 @@ def test_an_answer_that_is_json_stays_as_it_is(text: str) -> None:
     ],
 )
 def test_inline_reasoning_comes_before_the_marker(text: str, labelled: str) -> None:
-    """R11: the marker goes behind `</think>`; an answer that is all reasoning has no visible text."""
+    """R11: the marker goes behind `</think>`; an answer that is all reasoning has no visible text, but
+    where its end is missing all of it may be shown: then its labels stand at the end."""
     assert content(answer(message(text))) == labelled
 
 

@@ -123,7 +123,7 @@ THOUGHTS = {
     "\n<think>a</thin</think>  Hi": f"\n<think>a</thin</think>\n\n{P}  Hi{S}",
     f"<think>a</think>\n{P}Hi": f"<think>a</think>\n{P}Hi{S}",
     "<think>a</think>\n\n": "<think>a</think>\n\n",
-    "<think>a": "<think>a",
+    "<think>a": f"<think>a\n\n{MARK}{S}",
     "<thinking>a": f"{P}<thinking>a{S}",
     "<b>a</b>": f"{P}<b>a</b>{S}",
     "<think>a</think>{}": "<think>a</think>{}",

@@ -6,10 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import http_sf
 import pytest
 
 from labeler import Labeler
-from tests.driver import JSON, answer, house, send
+from tests.driver import JSON, Passed, answer, house, send
 from tests.wire import (
     CALL,
     DONE,
@@ -71,6 +72,29 @@ LOUD = [
 ]
 
 
+def beside(passed: Passed) -> str:
+    """The words that the header says."""
+    item: Any = http_sf.parse(passed.reply.headers["labeler"].encode("ascii"), tltype="item")
+    return str(item[1].get("label", ""))
+
+
+def test_the_header_says_what_the_text_cannot(tmp_path: Path) -> None:
+    """`structured: header`: all words, those of the interface too, as far as they have room; not where the
+    text has them, where the object beside the choices does, and where nothing was generated."""
+    more = "disclaimers: [{words: One}, {words: Two, place: interface}, {words: %s}]" % ("长" * 200)
+    labeler = house(tmp_path, more)
+    json_mode = {"response_format": {"type": "json_object"}}
+    for asked in (json_mode, {}):
+        passed = send([message("{}")], asked, labeler=labeler, content_type=JSON)
+        assert beside(passed) == f"{MARK} One Two"
+    assert beside(send([message("Hi")], {}, labeler=labeler, content_type=JSON)) == "Two"
+    failed = send([b'{"error": {}}'], json_mode, labeler=labeler, content_type=JSON, status=429)
+    assert beside(failed) == ""
+    (tmp_path / "field").mkdir()
+    field = house(tmp_path / "field", "disclaimers: [{words: One}]\nstructured: field")
+    assert beside(send([message("{}")], json_mode, labeler=field, content_type=JSON)) == ""
+
+
 @pytest.mark.parametrize("request_", MUTE, ids=json.dumps)
 @pytest.mark.parametrize("text", ["Hi", '{"a":1}', f"{P}Hi"])
 def test_no_text_goes_into_answers_for_machines(request_: dict[str, Any], text: str) -> None:
@@ -79,6 +103,7 @@ def test_no_text_goes_into_answers_for_machines(request_: dict[str, Any], text: 
     assert passed.body == message(text)
     assert passed.reply.headers["labeler"].startswith("skipped;reason=")
     assert 'scenarios="general"' in passed.reply.headers["labeler"]
+    assert beside(passed).startswith(MARK)
 
 
 @pytest.mark.parametrize("request_", LOUD, ids=json.dumps)

@@ -15,6 +15,7 @@ from labeler.dialects.base import Broken, End, Failure, Finish, Picture, Shift, 
 from labeler.errors import ContentError
 from labeler.framing import json_text, sse
 from labeler.labels.heard import CLOSED, THINKING
+from labeler.labels.opening import JSON_ANSWER
 from labeler.labels.slot import Slot
 from labeler.values import SlotOutcome
 
@@ -190,7 +191,7 @@ class Records(Queue):
         if slot.stopped is not None:
             raise Stopped
         self._insert(insertions)
-        if slot.reason == "JSON answer" and not failed and not self._beside:
+        if slot.reason == JSON_ANSWER and not failed and not self._beside:
             self._sidecar = self._sidecar or self.json_answer()
         if not words:
             return []

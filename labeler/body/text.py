@@ -7,6 +7,7 @@ import codecs
 from labeler.body.base import BROKEN_OFF, Body, Job, Stopped
 from labeler.body.splice import Piece
 from labeler.errors import ContentError
+from labeler.labels.opening import JSON_ANSWER
 from labeler.labels.pieces import Insertion
 from labeler.labels.slot import Slot
 from labeler.values import SlotOutcome
@@ -92,7 +93,7 @@ class TextBody(Body):
         self._insert(insertions)
         if words:
             last.add(0, self._encoded(words))
-        if self._slot.reason == "JSON answer":
+        if self._slot.reason == JSON_ANSWER:
             self.json_answer()
 
     def _take(self, raw: bytes, text: str) -> bytes:

@@ -17,6 +17,7 @@ from labeler.errors import ContentError
 from labeler.framing import json_text
 from labeler.framing.sse import BOM
 from labeler.labels.heard import pictured
+from labeler.labels.opening import JSON_ANSWER
 from labeler.labels.plan import Plan
 from labeler.labels.reading import Reader, told
 from labeler.labels.whole import instead, visible, whole
@@ -100,7 +101,7 @@ class JsonBody(Body):
         if self.pictures.wanted:
             self._draw(source, answers)
         sidecar = self.job.sidecar if self.job.beside else b""
-        if "JSON answer" in [slot.reason for slot in self._slots]:
+        if JSON_ANSWER in [slot.reason for slot in self._slots]:
             sidecar = sidecar or self.json_answer()
         if sidecar and isinstance(doc, dict) and "aigc" not in doc:
             source.insert_member("aigc", sidecar)
@@ -114,7 +115,7 @@ class JsonBody(Body):
         reader, _ = self._read(text)
         plan = self.job.plan if reader is None else self.job.plan.with_more(reader.more)
         inserts, said, reason = whole(text, plan)
-        if reason == "JSON answer":
+        if reason == JSON_ANSWER:
             return False
         if inserts:
             start, end = json_text.find_string(payload, one.path, text)

@@ -8,6 +8,8 @@ from labeler.values import Stamp, Verdict
 
 _REASON = 200
 """Characters of a reason: clients refuse header lines that are too long."""
+_WORDS = 600
+"""Bytes of words, each of which becomes three: proxies take 4 KB of headers together."""
 
 
 def labeler_field(
@@ -15,7 +17,8 @@ def labeler_field(
 ) -> str:
     """`Labeler`: an Item, the token `planned`, `applied`, `skipped`, `failed` or `degraded` with
     the parameters reason, scenarios (ids, space between them), policy (revision), number (content
-    number) and label (a Display String: words that the interface shows)."""
+    number) and label (a Display String: the words `aside` of the text, which the interface shows; as many of
+    them as have room)."""
     field = state if not reason else f"{state};reason={sf_string(reason[:_REASON])}"
     if verdict is not None and verdict.scenarios:
         field += _rule(verdict.scenarios, verdict.revision)
@@ -23,8 +26,16 @@ def labeler_field(
         field += f';number="{number}"'
     if not aside:
         return field
-    words = " ".join(stamp.words for stamp in aside)
-    return f"{field};label={display_string(words)}"
+    return f"{field};label={display_string(_with_room(aside))}"
+
+
+def _with_room(stamps: tuple[Stamp, ...]) -> str:
+    words = stamps[0].words
+    for stamp in stamps[1:]:
+        if len(longer := f"{words} {stamp.words}".encode()) > _WORDS:
+            break
+        words = longer.decode()
+    return words
 
 
 def ai_disclosure(model: str, provider: str) -> str:

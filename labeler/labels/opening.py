@@ -12,6 +12,8 @@ from labeler.labels.plan import GAP
 from labeler.values import Stamp
 
 THINK, THOUGHT = "<think>", "</think>"
+JSON_ANSWER = "JSON answer"
+"""The reason for which a text that turned out to be JSON takes no words."""
 _BRACKETS = {
     "【": "】",
     "[": "]",
@@ -32,7 +34,7 @@ class Opening(NamedTuple):
     """`words` go in at character `at`; `said` are the stamps that the answer then begins with.
 
     `kind` is `text`, `json` (could be a JSON answer: no words at the start), `thinking` (the text
-    begins with inline reasoning that is still open) or `empty` (nothing visible).
+    begins with inline reasoning that is still open, at its end too) or `empty` (nothing visible).
     """
 
     kind: str
@@ -73,7 +75,9 @@ def opening(text: str, stamps: tuple[Stamp, ...], *, final: bool, reasoned: bool
 
 def _after_thinking(text: str, stamps: tuple[Stamp, ...]) -> Opening:
     end = text.find(THOUGHT)
-    after = opening(text[end + len(THOUGHT) :], stamps, final=True, reasoned=True) if end >= 0 else None
+    if end < 0:
+        return Opening("thinking")
+    after = opening(text[end + len(THOUGHT) :], stamps, final=True, reasoned=True)
     if after is None:
         return Opening("empty")
     return after._replace(at=end + len(THOUGHT) + after.at)

@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import Any
 
 from labeler.errors import ContentError
-from labeler.labels.ending import closing
+from labeler.labels.ending import Ending, closing
 from labeler.labels.heard import CLOSED, HEAD, JSON, OPEN, THINKING, Heard
-from labeler.labels.opening import THOUGHT, Opening, is_json, opening
+from labeler.labels.opening import JSON_ANSWER, THOUGHT, Opening, is_json, opening
 from labeler.labels.pieces import Insertion, Piece, place
 from labeler.labels.plan import Plan
 from labeler.labels.reading import Reader, told
@@ -42,6 +42,7 @@ class Slot(Heard):
         self._waiting = 0
         self._fed = False
         self._kept: list[str] = []
+        self._thought = Ending()
         self._length = 0
         self._head = (0, "")  # what a repetition of the whole text gets at its start
         self._foot = ""
@@ -121,7 +122,7 @@ class Slot(Heard):
         if self.state == CLOSED:
             return [], ""
         given = self.settle() if self.state == HEAD else []
-        if self.state in (HEAD, THINKING):
+        if self.state == HEAD or (self.state == THINKING and (failed or self.tool)):
             self.reason = failed or ("tool call" if self.tool else "no text")
             return given, ""
         self.read_out()
@@ -176,7 +177,7 @@ class Slot(Heard):
 
     def _reopen(self, handle: Any, text: str) -> list[Insertion]:
         """Text after the end (an upstream that goes on): its end will be labelled again."""
-        if not text.strip() or self.reason not in ("", "tool call", "JSON answer"):
+        if not text.strip() or self.reason not in ("", "tool call", JSON_ANSWER):
             return []
         self.reason = ""
         if self._kept:
@@ -215,6 +216,7 @@ class Slot(Heard):
 
     def _think(self, pieces: list[Piece]) -> list[Insertion]:
         text = "".join(piece.text for piece in pieces)
+        self._thought.add(text)
         before = "".join(self._kept)
         end = (before + text).find(THOUGHT)
         if end < 0:
@@ -241,6 +243,9 @@ class Slot(Heard):
             self._add(handle, text)
 
     def _last_words(self) -> str:
+        if self.state == THINKING:  # who does not know the tag shows all of it
+            self.said = united(self.plan.opening, self.plan.closing)
+            return self._thought.closing(self.said)
         if self.state == JSON:
             return self._after_json("".join(self._kept))
         self._write_down()
@@ -251,7 +256,7 @@ class Slot(Heard):
     def _after_json(self, text: str) -> str:
         """Text that began as JSON and is none gets all its labels at the end."""
         if is_json(text):
-            self.reason = "JSON answer"
+            self.reason = JSON_ANSWER
             return ""
         self.said = united(self.plan.opening, self.plan.closing)
         return closing(text, self.said)[1]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from labeler.labels.ending import closing
-from labeler.labels.opening import THINK, THOUGHT, opening
+from labeler.labels.opening import JSON_ANSWER, THINK, THOUGHT, opening
 from labeler.labels.plan import GAP, Plan
 from labeler.values import Stamp
 
@@ -32,7 +32,9 @@ def whole(
     if begun is None or begun.kind == "empty":
         return [], (), "tool call" if tool else "no text"
     if begun.kind == "json":
-        return [], (), "JSON answer"
+        return [], (), JSON_ANSWER
+    if begun.kind == "thinking":  # who does not know the tag shows all of it
+        return _behind_thinking(text, plan) if not tool else ([], (), "tool call")
     inserts = [(begun.at, begun.words)] if begun.words else []
     if tool:
         return inserts, begun.said, "tool call"
@@ -40,6 +42,12 @@ def whole(
     if words:
         inserts.append((at, words))
     return inserts, plan.said if begun.said is plan.opening else united(begun.said, plan.closing), ""
+
+
+def _behind_thinking(text: str, plan: Plan) -> tuple[list[tuple[int, str]], tuple[Stamp, ...], str]:
+    said = united(plan.opening, plan.closing)
+    at, words = closing(text, said)
+    return [(at, words)] if words else [], said, ""
 
 
 def _ordinary(text: str, plan: Plan) -> bool:
