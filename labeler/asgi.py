@@ -35,6 +35,9 @@ class LabelMiddleware:
     """
 
     def __init__(self, app: ASGIApp, labeler: Labeler | None = None) -> None:
+        if not isinstance(labeler, Labeler | None):
+            msg = f"labeler is a {type(labeler).__name__}, not a Labeler: Labeler.load('labeler.yaml') gives one"
+            raise TypeError(msg)
         self.app = app
         self.labeler = labeler or Labeler.load()
         self.workers = Workers(self.labeler.service.pictures.workers, self.labeler.studio.fetching)
@@ -275,9 +278,13 @@ class Responder:
 
     def _end(self, *, clean: bool = True) -> None:
         """Account for the answer, once."""
-        if self._answer is None or self._over:
+        if self._over:
             return
         self._over = True
+        if self._answer is None:
+            observed = self._labeler.service.mode == "observe"
+            self._labeler.record(Outcome("skipped", "no response", self._claim.path, observed=observed))
+            return
         if self._errands is not None:
             self._errands.cancel()
         if not clean:

@@ -41,6 +41,9 @@ class TextCall:
 
     def put(self, piece: str) -> str:
         """Take the next piece. Raises BlockedError where the policy forbids to go on."""
+        if not isinstance(piece, str):
+            msg = f"a text is str, not {type(piece).__name__}"
+            raise TypeError(msg)
         out = self._body.feed(piece.encode("utf-8", "surrogatepass"))
         return self._given(out, piece)
 

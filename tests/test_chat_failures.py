@@ -82,13 +82,28 @@ ERRORS = [
     {"error": {"message": "No."}, "choices": []},
     {"object": "error", "message": "No.", "type": "BadRequestError", "code": 400},
     {"id": "1", "choices": None, "base_resp": {"status_code": 1004, "status_msg": "No."}},
+    {"code": 1113, "msg": "余额不足", "success": False, "data": None},
+    {"code": "InvalidParameter", "message": "No.", "request_id": "1"},
 ]
+NO_ERRORS = [
+    {"code": 0, "msg": "ok"},
+    {"code": 0, "msg": "ok", "data": {"choices": [{"message": {"content": "Hi"}}]}},
+    {"code": 7, "msg": "ok", "data": {"text": "Hi"}},
+    {"msg": "Hi"},
+]
+
+
+@pytest.mark.parametrize("body", NO_ERRORS, ids=json.dumps)
+def test_what_may_hold_an_answer_is_no_error(body: dict[str, Any]) -> None:
+    """An envelope that no dialect knows is withheld, lest an answer in it slips out."""
+    assert send([json.dumps(body).encode()], content_type=JSON).reply.status == 502
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=json.dumps)
 @pytest.mark.parametrize("status", [200, 400, 429, 500])
 def test_error_bodies_are_not_touched(error: dict[str, Any], status: int) -> None:
-    """An error leaves as it came, whatever its status says: OpenAI's shape, vLLM's, MiniMax'."""
+    """An error leaves as it came, whatever its status says: OpenAI's shape, vLLM's, MiniMax', and
+    the code and message of many back ends."""
     body = json.dumps(error, indent=1).encode()
     passed = send([body], content_type=JSON, status=status)
     assert passed.body == body

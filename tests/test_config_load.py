@@ -201,6 +201,7 @@ def test_two_that_are_named_apart_do_not_share_an_id(tmp_path: Path, monkeypatch
         ("provider: {name: x, credit_code: 91110102MAD55U9H0X}", 1, 34, "provider.credit_code", "to be F"),
         ("provider: {credit_code: " + CODE + "}", 1, 11, "provider.name", "missing"),
         ("routes: [{path: /x, exempt: ''}]", 1, 29, "routes[0].exempt", "needs a reason"),
+        ("routes: [{path: /x, exempt: true}]", 1, 29, "routes[0].exempt", "must be the reason, as text"),
         ("routes: [{path: /x, dialect: opnai-chat}]", 1, 30, "routes[0].dialect", "'openai-chat'?"),
         ("routes: [{path: /x, scenarios: [nix]}]", 1, 33, "routes[0].scenarios[0]", "in use are"),
         ("routes: [{path: /x, unread: [nix]}]", 1, 30, "routes[0].unread[0]", "in use are"),

@@ -18,8 +18,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from labeler import Labeler, LabelMiddleware
-from tests.asgi_tools import CHAT, GENERAL, MARK, ask, events, said
+from labeler import Labeler, LabelMiddleware, Outcome
+from tests.asgi_tools import CHAT, GENERAL, MARK, ask, call, events, said
 from tests.chat_service import NONSENSE, WAIT, bare, client, user
 from tests.servers import serve
 
@@ -87,6 +87,26 @@ def test_streams_are_not_held_up_by_other_middleware(labeler: Labeler, outside: 
         stream.close()
         with pytest.raises(openai.APIError, match="withheld"):
             list(sdk.chat.completions.create(model="m", messages=user(NONSENSE), stream=True))
+
+
+def test_a_request_without_a_response_has_an_outcome(labeler: Labeler) -> None:
+    """An app that fails before it answers: the server's own 500 tells the client, and the count says so."""
+
+    async def fails(scope: Any, receive: Any, send: Any) -> None:
+        raise ZeroDivisionError
+
+    outcomes: list[Outcome] = []
+    app = LabelMiddleware(fails, Labeler(labeler.service, on_outcome=outcomes.append))
+    got = call(app, ask())
+    assert isinstance(got.error, ZeroDivisionError)
+    assert [(one.state, one.reason, one.route) for one in outcomes] == [("skipped", "no response", CHAT)]
+
+
+def test_the_middleware_takes_a_labeler() -> None:
+    """A path in its place is a mistake that is told where it is made."""
+    wrong: Any = "labeler.yaml"
+    with pytest.raises(TypeError, match=r"Labeler\.load\('labeler\.yaml'\)"):
+        LabelMiddleware(Starlette(), wrong)
 
 
 def test_a_store_that_cannot_be_let_go_ends_no_shutdown(

@@ -78,6 +78,15 @@ MISTAKES: list[tuple[str, str, tuple[int, int, str], str]] = [
     ("marker:", "picture: {label: {colour: red}}\nmarker:", (6, 27, "picture.label.colour"), "'#ffffff'"),
     ("id: house", "id: general", (1, 5, "id"), "policies/general.yaml has it"),
     ("title: House", "title: [House", (4, 6, ""), "YAML"),
+    ("title: House", "title：House", (3, 6, ""), "a full-width colon (：) stands behind a name"),
+    ("words: 【AI生成】", "words: {cn: 【AI生成】}", (7, 11, "marker.words.cn"), "no language (write zh)"),
+    ("words: 【AI生成】", "words: |\n    【AI生成】", (7, 10, "marker.words.any"), "write it in one line"),
+    (
+        "words: 【AI生成】",
+        "words: 【AI生成】\n  place: bottom",
+        (8, 10, "marker.place"),
+        "did you mean 'end'?",
+    ),
     ("title: House", "title: !!int x", (3, 8, ""), "invalid literal"),
     ("title: House", "title: !house x", (3, 8, ""), "tag"),
 ]
@@ -193,7 +202,7 @@ def test_a_file_in_another_encoding_is_told(tmp_path: Path) -> None:
     """GBK bytes are reported as not being UTF-8."""
     (tmp_path / "gbk.yaml").write_bytes("id: 医疗".encode("gbk"))
     (tmp_path / "labeler.yaml").write_text("policies: [general, gbk.yaml]\n", encoding="utf-8")
-    with pytest.raises(PolicyError, match="not UTF-8"):
+    with pytest.raises(PolicyError, match=r"gbk\.yaml:1:7: the file is not UTF-8: .* \(save it as UTF-8\)"):
         load(tmp_path / "labeler.yaml", environ={})
 
 

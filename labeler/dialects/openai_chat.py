@@ -23,7 +23,16 @@ from labeler.dialects.base import (
     Unknown,
     openai_error,
 )
-from labeler.dialects.openai_message import called, citations, contents, offsets, only_choice, question, texts
+from labeler.dialects.openai_message import (
+    called,
+    citations,
+    contents,
+    offsets,
+    only_choice,
+    question,
+    texts,
+    told_off,
+)
 from labeler.dialects.structured import structured
 from labeler.errors import ContentError
 from labeler.framing.json_text import inner
@@ -116,7 +125,8 @@ class OpenAIChat:
         if doc.get("choices"):
             return False
         said = doc.get("base_resp")  # MiniMax
-        return doc.get("object") == "error" or (isinstance(said, dict) and bool(said.get("status_code")))
+        refused = doc.get("object") == "error" or (isinstance(said, dict) and bool(said.get("status_code")))
+        return refused or told_off(doc)
 
     def knows(self, doc: Any) -> bool:
         return isinstance(doc.get("choices"), list)

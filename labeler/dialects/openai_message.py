@@ -137,3 +137,15 @@ def offsets(holder: Doc, path: Path, slot: int, names: tuple[tuple[str, bool], .
         value = holder.get(name)
         if type(value) is int:
             yield Shift(slot, (*path, name), (value,), end)
+
+
+def told_off(doc: Doc) -> bool:
+    """Whether a document is a back end's error as in `{"code": 1113, "msg": "..."}`, in which there is no place
+    for an answer."""
+    said = doc.get("msg") or doc.get("message")
+    if not isinstance(said, str) or any(isinstance(value, dict | list) for value in doc.values()):
+        return False
+    return doc.get("success") is False or ("code" in doc and doc["code"] not in _FINE)
+
+
+_FINE = (0, 200, "0", "200", "", "ok", "OK", "success", "Success", None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeVar
@@ -113,7 +114,7 @@ def parse(text: str, file: str) -> Document:
         node = loader.get_single_node()
         data = {} if node is None else reader.build(loader, node, ())
     except yaml.YAMLError as error:
-        return Document(file, {}, {}, {}, (*reader.problems, _syntax(file, error)), sound=False)
+        return Document(file, {}, {}, {}, (*reader.problems, _syntax(file, error, text)), sound=False)
     if not isinstance(data, dict):
         line, column = reader.values[()]
         reader.problems.append(
@@ -123,15 +124,22 @@ def parse(text: str, file: str) -> Document:
     return Document(file, data, reader.keys, reader.values, tuple(reader.problems))
 
 
-def _syntax(file: str, error: yaml.YAMLError) -> Problem:
+def _syntax(file: str, error: yaml.YAMLError, text: str) -> Problem:
     mark = getattr(error, "problem_mark", None)
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+    for number, one in enumerate(text.split("\n")[:line], 1):
+        if wide := _WIDE_COLON.match(one):
+            message = "a full-width colon (：) stands behind a name"
+            return Problem(
+                file, number, wide.end(), "", message, f"write `{wide[1]}: ...`, with a space behind `:`"
+            )
     what = getattr(error, "problem", None) or str(error).splitlines()[0]
     return Problem(
         file, line, column, "", f"this is not valid YAML: {what}", "look at indentation, quotes and colons"
     )
 
 
+_WIDE_COLON = re.compile(r"[\s-]*([\w.-]+)：")
 _TEXT = "tag:yaml.org,2002:str"
 
 

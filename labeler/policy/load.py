@@ -34,7 +34,10 @@ def read(path: Path, name: str) -> Document:
         reason = error.strerror or str(error)
         problem = Problem(name, 0, 0, "", f"the file cannot be read: {reason}", str(path))
     except UnicodeDecodeError as error:
-        problem = Problem(name, 0, 0, "", f"the file is not UTF-8: {error.reason} at byte {error.start}")
+        line = error.object.count(b"\n", 0, error.start) + 1
+        column = error.start - error.object.rfind(b"\n", 0, error.start)
+        message = f"the file is not UTF-8: {error.reason} (byte {error.start})"
+        problem = Problem(name, line, column, "", message, "save it as UTF-8")
     return Document(name, {}, {}, {}, (problem,), sound=False, path=place)
 
 

@@ -6,6 +6,16 @@ from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any
 
+_MEANT = {
+    "top": "start",
+    "before": "start",
+    "prefix": "start",
+    "bottom": "end",
+    "after": "end",
+    "suffix": "end",
+}
+"""What people write for a value that is spelt quite differently."""
+
 
 def told(error: Any, fields: Callable[[], list[str]], *, variable: bool) -> tuple[str, str]:
     """The message and the hint for a value that pydantic refuses. `fields`: the names that a mapping there
@@ -15,6 +25,8 @@ def told(error: Any, fields: Callable[[], list[str]], *, variable: bool) -> tupl
         case "missing":
             return "the field is missing", f"add `{error['loc'][-1]}:`"
         case "string_type":
+            if error["loc"][-1] == "exempt":
+                return "must be the reason, as text", "as in `exempt: titles, which nobody reads`"
             return "must be text", "put it in quotes" if isinstance(value, bool | int | float) else ""
         case "string_too_short":
             return "must have at least 1 character", ""
@@ -29,7 +41,11 @@ def told(error: Any, fields: Callable[[], list[str]], *, variable: bool) -> tupl
         case "model_type":
             return "must be a mapping", f"its fields: {', '.join(fields())}"
         case "literal_error":
-            return _said(error), nearest(str(value), _choices(asked["expected"]))
+            choices = _choices(asked["expected"])
+            meant = _MEANT.get(str(value).lower())
+            return _said(error), f"did you mean '{meant}'?" if meant in choices else nearest(
+                str(value), choices
+            )
     return _said(error), ""
 
 

@@ -16,11 +16,16 @@ ANY = "any"
 """The language key of words that serve every language; a plain string in a policy is short for it."""
 
 _LANGUAGE = re.compile(r"any|[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
+_COUNTRIES = {"cn": "zh", "tw": "zh-Hant", "hk": "zh-Hant", "jp": "ja", "kr": "ko", "us": "en", "gb": "en"}
+"""Countries that are no languages, each with the language that is meant."""
 
 
 def _line(text: str) -> str:
     if not text or text != text.strip():
-        raise fault(Fault("must be words, without space around them"))
+        hint = (
+            "behind `|` or `>` a line end belongs to the text: write it in one line" if "\n" in text else ""
+        )
+        raise fault(Fault("must be words, without space around them", hint))
     bad = next((char for char in text if unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp")), "")
     if bad:
         message = f"must be one line of printable text, but holds U+{ord(bad):04X}"
@@ -31,6 +36,8 @@ def _line(text: str) -> str:
 def _language(key: str) -> str:
     if not _LANGUAGE.fullmatch(key):
         raise fault(Fault(f"'{key}' is no language", "write zh, en, ... or any"))
+    if key in _COUNTRIES:
+        raise fault(Fault(f"'{key}' is a country and no language", f"write {_COUNTRIES[key]}"))
     return key
 
 
