@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import pytest
@@ -139,6 +140,27 @@ def test_test_shows_what_tells_examples_apart(tmp_path: Path, capsys: pytest.Cap
         "孩子发烧 / 你好 (model m, X-A: b)",
         "你好",
     ]
+
+
+def test_test_allows_a_house_what_shipped_policies_cannot_know(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A shop's own policy beside the shipped one for shops: its examples are tried exactly, the other ones
+    without it."""
+    shop = """
+        id: shop
+        version: "1"
+        title: S
+        match: {route: /shop/**}
+        marker: {words: 【AI生成】}
+        examples: [{ask: 写文案, route: /shop/v1/chat/completions, scenarios: [%s]}]
+    """
+    config = tmp_path / "labeler.yaml"
+    config.write_text("policies: [shipped, shop.yaml]\n", encoding="utf-8")
+    for scenarios, status in (("shop, ecommerce", 0), ("shop", 1)):
+        (tmp_path / "shop.yaml").write_text(dedent(shop % scenarios), encoding="utf-8")
+        assert run("test", "--config", str(config)) == status
+        assert f" examples, {status} failed" in capsys.readouterr().out
 
 
 def test_test_fails_with_what_was_expected_and_found(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -150,12 +150,21 @@ def _reached(policies: PolicySet, example: Example) -> list[str]:
     return list(dict.fromkeys(one.scenario for one in reasons(policies, exchange)))
 
 
-def fails(policies: PolicySet, example: Example) -> tuple[Sequence[str], Sequence[str]] | None:
+def is_shipped(source: Source) -> bool:
+    """Whether a policy is one that comes with the package."""
+    return Path(source.document.path).parent == Path(os.path.realpath(shipped()))
+
+
+def fails(
+    policies: PolicySet, example: Example, beside: Container[str] = ()
+) -> tuple[Sequence[str], Sequence[str]] | None:
     """The scenarios that an example expects and those that it leads to, where they differ; else None.
 
-    The default policy and policies that always apply are left out on both sides.
+    The default policy and policies that always apply are left out on both sides, and so are those that it
+    cannot know of and may reach `beside`.
     """
-    found = [one for one in _reached(policies, example) if one not in policies.constant]
+    reached = [one for one in _reached(policies, example) if one in example.scenarios or one not in beside]
+    found = [one for one in reached if one not in policies.constant]
     expected = [one for one in example.scenarios if one not in policies.constant]
     return None if set(found) == set(expected) else (expected, found)
 
