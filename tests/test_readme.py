@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import re
@@ -24,6 +25,7 @@ from starlette.responses import StreamingResponse
 from starlette.routing import Route
 
 from labeler import Labeler, config
+from labeler.about import About
 from labeler.dialects import DIALECTS
 from labeler.policy import Policy
 from labeler.policy.condition import Condition
@@ -154,6 +156,19 @@ def test_every_setting_is_documented() -> None:
     named = first_cells("operations.md", "## labeler.yaml")
     named |= {f"pictures.{name}" for name in first_cells("pictures.md", "## Limits and settings")}
     assert named - {"pictures"} == set(fields(config.ServiceFile))
+
+
+def test_every_argument_of_the_library_is_documented() -> None:
+    """The tables have a row for each argument of each call."""
+    assert first_cells("library.md", "## What is known about a content") == {
+        *About.__annotations__,
+        *(
+            name
+            for call in (Labeler.body, Labeler.label_image)
+            for name, one in inspect.signature(call).parameters.items()
+            if one.kind is one.KEYWORD_ONLY
+        ),
+    }
 
 
 def test_every_field_of_a_policy_is_documented() -> None:
