@@ -131,7 +131,42 @@ def test_html(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "page.HTML"
     file.write_text("<!DOCTYPE html><html><body><p>Hi</p></body></html>\n", encoding="utf-8")
     assert label(file) == 0
-    assert f"<p>{GENERAL}</p>\n</body></html>\n" in capfd.readouterr().out
+    assert capfd.readouterr().out == (
+        f"<!DOCTYPE html><html><body>\n<p>{MARKER}</p><p>Hi</p><p>{GENERAL}</p>\n</body></html>\n"
+    )
+
+
+FRONTS = {
+    "page": (
+        "<!DOCTYPE html>\n<html>\n<body class='a'>",
+        f"\n<p>{MARKER}</p>",
+        "\n<h1>Hi</h1>\n",
+        "</body></html>",
+    ),
+    "front matter": (
+        "---\ntitle: 你好\ntags:\n  - a\n\n# no\n---\n",
+        f"{MARKER}\n\n",
+        "\n# Hi\n\n---\n\nyou",
+        "",
+    ),
+    "CRLF": ("---\r\ntitle: a\r\n---\r\n", f"{MARKER}\r\n\r\n", "\r\nHi", ""),
+    "a rule": ("", f"{MARKER}\n\n", "---\n\nHi\n---\n\nyou", ""),
+    "an open page": ("", f"{MARKER}\n\n", "<html><body>Hi", ""),
+}
+
+
+@pytest.mark.parametrize("name", FRONTS)
+def test_labels_stand_behind_what_comes_before_the_text(tmp_path: Path, name: str) -> None:
+    """A page stays one for browsers, a site's generator finds its front matter; and twice is once."""
+    front, said, rest, end = FRONTS[name]
+    file = tmp_path / "file.md"
+    file.write_bytes((front + rest + end).encode())
+    for _ in range(2):
+        assert label(file, "-o", file) == 0
+        text = file.read_bytes().decode()
+        assert text.startswith(front + said + rest)
+        assert text.endswith(end)
+        assert text.count(MARKER) == text.count(GENERAL) == 1
 
 
 def test_folder(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from labeler.about import About
 from labeler.cli.label_files import Job, write, wrong
+from labeler.cli.label_front import Front
 from labeler.cli.label_report import Done
 from labeler.cli.label_text import labelled
 from labeler.engine import Labeler
@@ -103,11 +104,11 @@ class Work:
         outcomes: list[Outcome] = []
 
         def whole(pieces: Iterable[str]) -> Iterable[str]:
-            text = "".join(pieces)
+            file = Front("".join(pieces), self.labeler.service.policies.marks.starts)
             with _named(str(path)):
-                made = self.labeler.text(text, **self.about)
+                made = self.labeler.text(file.text, **self.about)
             outcomes.append(made.outcome)
-            return [made.content]
+            return [file.back(made.content)]
 
         return b"".join(labelled([data], str(path), whole)), outcomes[0]
 
