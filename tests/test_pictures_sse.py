@@ -180,6 +180,9 @@ def test_a_data_url_in_markdown(one: Service, step: int, places: list[int], ende
     assert len(one.outcomes[-1].pictures) == 2
 
 
+LONG = f";{20 * 'a'}={40 * 'b'}"
+
+
 @pytest.mark.parametrize(
     ("before", "after"),
     [
@@ -191,6 +194,7 @@ def test_a_data_url_in_markdown(one: Service, step: int, places: list[int], ende
         (['<img src="DATA:IMAGE/PNG;BA', "SE64,"], ['">']),
         (["data:image/png; base64 ", ",", " ", "\n"], ["\n"]),
         (["data:image/png;base64", " " * 8, ","], []),
+        (["da", "ta:image/png" + 4 * LONG + ";base64", ","], []),
         (["data:image/png;base64,", "\n", " " * 14], []),
     ],
 )

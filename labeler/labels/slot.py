@@ -19,7 +19,7 @@ from labeler.labels.reading import Reader, told
 from labeler.labels.whole import united, whole
 from labeler.values import SlotOutcome, State
 
-LEAD = 256
+LEAD = 400
 """The start of a picture's `data:` URL is no longer than this."""
 _HELD = 4096
 """No more characters are held back than this (white space, inline reasoning that may begin)."""
