@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from labeler.body import Draw
@@ -11,6 +10,7 @@ from labeler.cache import Cache
 from labeler.config import Service
 from labeler.errors import ContentError, LabelerError
 from labeler.links import Links
+from labeler.media import content
 from labeler.picture import Drawing, Studio
 from labeler.response import Setting
 from labeler.values import Exchange, Outcome, PictureOutcome, Verdict
@@ -94,14 +94,8 @@ class ImageCall:
 
 
 def _bytes(source: Source) -> bytes:
-    if isinstance(source, bytes | bytearray | memoryview):
-        return bytes(source)
-    if isinstance(source, str | os.PathLike):
-        try:
-            return Path(source).read_bytes()
-        except OSError as error:
-            msg = f"{os.fspath(source)} cannot be read: {error.strerror}"
-            raise ContentError(msg) from error
+    if isinstance(source, bytes | bytearray | memoryview | str | os.PathLike):
+        return content(source)
     from labeler.pixels.handed import as_png  # Pillow is loaded where a picture is labelled
 
     return as_png(source)

@@ -6,7 +6,7 @@ import binascii
 from urllib.parse import unquote
 
 from labeler.errors import ContentError
-from labeler.media import container
+from labeler.media import container, is_svg
 
 _SEEN = 64
 """Pixels of a picture's shortest side; below, the label of GB 45438-2025, 5.2, is hardly to be drawn."""
@@ -16,7 +16,7 @@ _ICON = b"\0\0\1\0"
 
 def example(data: bytes) -> str:
     """Why a picture within a text is none that anybody looks at: help with code is full of them."""
-    if data.lstrip()[:5].lower() in (b"<svg ", b"<svg>", b"<?xml"):
+    if is_svg(data):
         return "an SVG within a text has no pixels"
     try:
         side = _icon(data) if data.startswith(_ICON) else min(container(data).head(data)[:2])

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from labeler.labels.record import read
-from labeler.media import container, xmp
+from labeler.media import Source, container, content, xmp
 from labeler.media.base import Container, Found, Unreadable
 from labeler.media.once import remembering
 
@@ -61,13 +61,13 @@ class Inspection:
         return {"format": self.format, "valid": self.valid, **asdict(self)}
 
 
-def inspect(data: bytes) -> Inspection:
-    """Read the labels of a PNG, JPEG, GIF, WebP, TIFF, BMP, HEIC or AVIF file.
+def inspect(picture: Source) -> Inspection:
+    """Read the labels of a PNG, JPEG, GIF, WebP, TIFF, BMP, HEIC or AVIF file: of its bytes, or at its path.
 
-    Raises ContentError where the bytes are none of these, or broken.
+    Raises ContentError where it cannot be read, is none of these, or broken.
     """
     with remembering():
-        return _inspected(data)
+        return _inspected(content(picture))
 
 
 def _inspected(data: bytes) -> Inspection:

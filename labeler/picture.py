@@ -26,7 +26,8 @@ from labeler.values import PictureOutcome, PictureRule, State, Verdict
 
 Only = Literal["", "visible", "record"]
 _FRAMES = 8
-"""Times the limit of pixels that all frames of an animation may have together."""
+"""Times the limit of pixels that all frames of an animation may have together. One frame of an AVIF animation has
+an eighth of the limit at most: libaom takes seventy times its bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +77,8 @@ class Drawing:
         only: Only = "",
     ) -> Self:
         """What a verdict asks of the pictures of its response."""
-        return cls(
-            studio, verdict.picture, number, verdict.scenarios, verdict.language, derived, assumed, only
-        )
+        about = verdict.picture, number, verdict.scenarios, verdict.language
+        return cls(studio, *about, derived, assumed, only)
 
     def __call__(self, given: Given) -> Pictured:
         """Label one picture as it stands in a body; a failure is an outcome, no exception."""
@@ -247,9 +247,11 @@ def _read(data: bytes, limit: int) -> _Picture:
     box = container(data)
     head = box.head(data)
     pixels = head.width * head.height
-    if pixels > limit or pixels * head.frames > _FRAMES * limit:
+    film = box.name == "avif" and head.frames > 1
+    if pixels > limit // (_FRAMES if film else 1) or pixels * head.frames > _FRAMES * limit:
         frames = f" in {head.frames} frames" if head.frames > 1 else ""
-        msg = f"the picture has {head.width} x {head.height} pixels{frames}; the limit is {limit} (pictures.pixels)"
+        rule = f"{limit} (pictures.pixels{', of which an AVIF frame has an eighth' if film else ''})"
+        msg = f"the picture has {head.width} x {head.height} pixels{frames}; the limit is {rule}"
         raise ContentError(msg)
     packet = box.packet(data)
     visible = xmp.first(packet, xmp.VISIBLE)
@@ -289,10 +291,8 @@ def _written(
 def _kept(records: list[Found]) -> tuple[str, Record | None]:
     """Of the records in a file the first valid one and what it says; else the first one's text alone."""
     texts = [one.text for one in records if not isinstance(one, Unreadable)]
-    for text in texts:
-        if record := read(text).record:
-            return text, record
-    return texts[0] if texts else "", None
+    sound = ((text, record) for text in texts if (record := read(text).record))
+    return next(sound, (next(iter(texts), ""), None))
 
 
 def _same(one: Iterator[memoryview], other: Iterator[memoryview]) -> bool:

@@ -240,6 +240,29 @@ def test_what_is_no_picture_is_an_error(data: bytes) -> None:
         inspect(data)
 
 
+def test_a_file_is_inspected_by_its_path(tmp_path: Path) -> None:
+    """As `Labeler.label_image` takes it; bytes of any kind count as well."""
+    data, path = png(text_chunk()), tmp_path / "cat.png"
+    path.write_bytes(data)
+    sources: tuple[Any, ...] = (path, str(path), bytearray(data), memoryview(data))
+    for source in sources:
+        assert inspect(source) == inspect(data)
+
+
+def test_a_file_that_cannot_be_read_says_why(tmp_path: Path) -> None:
+    """The errors are those of `Labeler.label_image`."""
+    sources: list[tuple[Any, str]] = [
+        (tmp_path / "none.png", r"none\.png cannot be read: No such file or directory"),
+        (str(tmp_path), "cannot be read: Is a directory"),
+        ("a\0b", r"'a\\x00b' cannot be read: embedded null byte"),
+        (None, "a picture is the bytes of a file or its path, and not a NoneType"),
+        (Image.new("L", (9, 9)), "a picture is the bytes of a file or its path, and not a Image"),
+    ]
+    for source, reason in sources:
+        with pytest.raises(ContentError, match=reason):
+            inspect(source)
+
+
 def test_an_inspection_is_plain_values() -> None:
     """`to_dict` gives what JSON holds, records with their carrier, fields and problems."""
     plain = json.loads(json.dumps(inspect(png(text_chunk())).to_dict()))

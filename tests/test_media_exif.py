@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import ExifTags, Image
 
-from labeler.media.exif import aigc, orientation, without_aigc
+from labeler.media import plain
+from labeler.media.exif import aigc, entries, orientation, without_aigc
 from tests.media_tools import FIELDS, WRAPPED, exif, hostile
 
 ORDERS = ("<", ">")
@@ -135,6 +136,53 @@ def test_silly_counts_are_bounded() -> None:
         body.seek(at + 2 + 12 * 0xFFFF)
         body.write(struct.pack("<I", at + 2))
     assert aigc(body.getvalue()) == []
+
+
+def comments(spans: list[tuple[int, int]], value: bytes) -> bytes:
+    """A directory with a comment for each span, which counts from where `value` stands, behind it."""
+    start = 8 + 2 + 12 * len(spans) + 4
+    rows = b"".join(struct.pack("<HHII", 0x9286, 7, end - at, start + at) for at, end in spans)
+    return b"II*\0" + struct.pack("<IH", 8, len(spans)) + rows + bytes(4) + value
+
+
+@pytest.fixture
+def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The texts in which a record is looked for."""
+    texts: list[str] = []
+    found = plain.record
+
+    def record(text: str) -> str:
+        texts.append(text)
+        return found(text)
+
+    monkeypatch.setattr(plain, "record", record)
+    return texts
+
+
+def test_entries_that_share_a_value_are_one(read: list[str]) -> None:
+    """A small file whose thousands of entries name the same bytes costs no more than one that names them
+    once."""
+    value = WRAPPED.encode()
+    tiff = comments([(0, len(value))] * 20_000, value)
+    assert aigc(tiff) == [("EXIF UserComment", WRAPPED)]
+    assert read == [WRAPPED]
+    assert aigc(without_aigc(tiff)) == []
+
+
+def test_overlapping_values_are_read_a_few_times_at_most(read: list[str]) -> None:
+    """Of entries whose values overlap no more bytes are read than a few times the structure's."""
+    tiff = comments([(at, 9000) for at in range(1000)], b"{" * 9000)
+    assert aigc(tiff) == []
+    assert 8000 < sum(map(len, read)) <= 4 * len(tiff) + 64
+
+
+def test_overlapping_directories_are_read_a_few_times_at_most() -> None:
+    """So it is with the entries of directories, each of which begins within the one before."""
+    rows = struct.pack("<HHIHH", 1, 1, 1, 0, 80) * 300
+    tiff = bytearray(b"II*\0" + struct.pack("<IH", 8, 80) + rows)
+    for at in range(8, 8 + 12 * 200, 12):
+        struct.pack_into("<I", tiff, at + 2 + 12 * 80, at + 12)
+    assert 300 < sum(1 for _ in entries(bytes(tiff), "<")) <= (4 * len(tiff) + 64) // 12
 
 
 @given(hostile(exif(WRAPPED.encode(), b"a cat\0"), by_pillow(3)) | st.binary(max_size=60))

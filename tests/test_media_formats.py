@@ -8,7 +8,9 @@ import pytest
 from PIL import Image
 
 from labeler.errors import ContentError
-from labeler.media import CONTAINERS, container
+from labeler.media import CONTAINERS, container, is_svg
+from labeler.media.xmp import AIGC
+from labeler.media.xmp_walk import RDF, Walk
 from tests.media_tools import PACKET
 
 FORMATS = {"png": "png", "jpeg": "jpeg", "gif": "gif", "webp": "webp", "tiff": "tiff", "bmp": "bmp"}
@@ -17,6 +19,7 @@ STRANGERS = [
     (b" \n", "it is empty"),
     (b"<?xml version='1.0'?>\n<svg xmlns='http://www.w3.org/2000/svg'/>", "an SVG drawing"),
     (b"\xef\xbb\xbf<!DOCTYPE html><title>502</title>", "an HTML page"),
+    (b"<!DOCTYPE html><html><body><svg><path/></svg>", "an HTML page"),
     (b"<Error><Code>NoSuchKey</Code></Error>", "XML"),
     (b'{"error": "no"}', "JSON"),
     (b"%PDF-1.7", "a PDF document"),
@@ -68,3 +71,41 @@ def test_what_is_no_picture(data: bytes, message: str) -> None:
     with pytest.raises(ContentError, match=r"png, jpeg, .*: it ") as error:
         container(data)
     assert message in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        *(
+            b"<svg>",
+            b"<svg/>",
+            b"<svg\n width='9'>",
+            b"<svg\twidth='9'>",
+            b"<SVG >",
+            b"<svg:svg xmlns:svg='x'>",
+        ),
+        *(b"\xef\xbb\xbf<svg>", b"\n <svg>", b"<!-- by hand --><svg>", b"<!DOCTYPE svg><svg>"),
+        *(b"<!--" + b"-" * 3000 + b"--><svg>", b"<?xml version='1.0'?><!--" + b"-" * 9000 + b"--><svg>"),
+    ],
+)
+def test_what_is_svg(start: bytes) -> None:
+    """However a drawing begins: XML lets blanks, a mark, comments and a document type stand there."""
+    assert is_svg(start + b"<path/></svg>")
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"svg", b"<p><s>", b"<html><svg>", b"\x89PNG\r\n\x1a\n<svg>", b" {<svg>"]
+)
+def test_what_is_no_svg(data: bytes) -> None:
+    """A drawing within a page, or its letters within something else, are none."""
+    assert not is_svg(data)
+
+
+def test_a_text_in_many_pieces_is_one() -> None:
+    """A parser hands a long text out line by line."""
+    text = "图 \n" * 100_000
+    packet = (
+        f'<r:RDF xmlns:r="{RDF}"><r:Description xmlns:T="{AIGC.uri}"><T:AIGC>{text}</T:AIGC>'
+        "</r:Description></r:RDF>"
+    ).encode()
+    assert Walk(packet, [AIGC]).found == [(AIGC, "element", text)]

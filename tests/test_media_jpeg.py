@@ -11,8 +11,10 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import given
 from PIL import Image
+from PIL.MpoImagePlugin import MpoImageFile
 
 from labeler.errors import ContentError
+from labeler.media import plain
 from labeler.media.jpeg import JPEG
 from labeler.media.xmp import AIGC, SOURCE_TYPE, merged, values
 from tests.media_tools import FAULT, FIELDS, OTHER, PACKET, TORN, WRAPPED, essence, exif, hostile, use
@@ -212,6 +214,38 @@ def test_essence_has_what_changes_colours() -> None:
     assert b"Adobe" in whole
     assert b"ICC_PROFILE" in whole
     assert b"Exif" not in whole
+
+
+def test_many_exif_segments_are_read_a_few_times_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Entries that share bytes make no endless reading, in however many segments they stand."""
+    rows = b"".join(struct.pack("<HHII", 0x9286, 7, 30_000 - at, 18_014 + at) for at in range(1500))
+    tiff = b"II*\0" + struct.pack("<IH", 8, 1500) + rows + bytes(4) + b"x" * 30_000
+    read: list[int] = []
+
+    def record(text: str) -> str:
+        read.append(len(text))
+        return ""
+
+    monkeypatch.setattr(plain, "record", record)
+    data = jpeg(*[segment(0xE1, b"Exif\0\0" + tiff)] * 5)
+    assert JPEG.found(data) == []
+    assert len(data) < sum(read) < 5 * len(data)
+
+
+def test_a_broken_entry_of_an_index_does_not_break_the_others() -> None:
+    """Where a picture was stripped that the index names, it still tells how long the first one is now."""
+    whole = album()
+    data = whole[: whole.rindex(b"\xff\xd8\xff")]
+    new = JPEG.write(data, PACKET)
+    assert len(new) > len(data)
+    with Image.open(io.BytesIO(new)) as read, Image.open(io.BytesIO(data)) as before:
+        assert isinstance(read, MpoImageFile)
+        assert isinstance(before, MpoImageFile)
+        assert read.mpinfo
+        assert before.mpinfo
+        (first, second), (was, same) = read.mpinfo[0xB002], before.mpinfo[0xB002]
+    assert first["Size"] == was["Size"] + len(new) - len(data)
+    assert second == same
 
 
 def test_an_empty_packet_is_no_segment() -> None:

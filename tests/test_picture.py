@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -195,12 +196,43 @@ def test_what_cannot_be_read_says_why(one: Service, tmp_path: Path) -> None:
         (Image.open(BytesIO(film)), "3 frames, of which a PNG would keep one; give the bytes of its file"),
         (BytesIO(file("png")), "bytes of a file, its path or a PIL.Image, and not a BytesIO"),
         (None, "and not a NoneType"),
+        (123, "and not a int"),
+        ("a\0b", r"'a\\x00b' cannot be read: embedded null byte"),
+        ("\ud800", r"'\\ud800' cannot be read: "),
     ]
     for source, reason in sources:
         with pytest.raises(ContentError, match=reason):
             one.labeler.label_image(source)
         assert one.outcomes[-1].state == "failed"
         assert one.outcomes[-1].pictures[0].state == "failed"
+
+
+@pytest.mark.parametrize("kind", ["GIF", "TIFF", "PNG"])
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")  # Pillow's, of a TIFF that is cut
+def test_an_image_that_cannot_be_read_is_an_error(one: Service, kind: str) -> None:
+    """Whether it was closed, or its file is cut off so that nobody can tell how many frames it has."""
+    frames = [scene(turn=turn) for turn in range(3)]
+    data = saved(frames[0], kind, save_all=True, append_images=frames[1:])
+    images = [Image.open(BytesIO(data))]
+    images[0].close()
+    for size in range(len(data) // 8, len(data), len(data) // 8):
+        with contextlib.suppress(OSError):
+            images.append(Image.open(BytesIO(data[:size])))
+    assert len(images) > 1
+    for image in images:
+        with pytest.raises(ContentError, match=r"this image (cannot become a PNG file: \w|has \d frames)"):
+            one.labeler.label_image(image)
+
+
+def test_an_image_without_exif_gets_none(one: Service) -> None:
+    """A PNG file of an image has a chunk for EXIF only where the image has some."""
+    assert b"eXIf" not in one.labeler.label_image(scene(), only="visible").content
+    turned = scene()
+    turned.getexif()[ExifTags.Base.Orientation] = 6
+    assert b"eXIf" in one.labeler.label_image(turned, only="visible").content
+    shot = scene()
+    shot.getexif().get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment] = b"ASCII\0\0\0hello"
+    assert b"hello" in one.labeler.label_image(shot, only="visible").content
 
 
 @pytest.mark.parametrize("name", broken())
@@ -250,6 +282,20 @@ def test_the_limit_of_pixels(tmp_path: Path) -> None:
         labeler.label_image(saved(scene(50, 41), "PNG"))
     with pytest.raises(ContentError, match="20000 x 20000 pixels; the limit is 2000"):
         labeler.label_image(bomb())
+
+
+def test_a_frame_of_an_avif_animation_has_an_eighth_of_the_limit(tmp_path: Path) -> None:
+    """Its encoder takes far more memory for such a frame than for a still, which has all of the limit."""
+    labeler = pictured(tmp_path, settings="pictures: {pixels: 40000}").labeler
+
+    def film(width: int, height: int) -> bytes:
+        frames = [scene(width, height, turn=turn) for turn in range(2)]
+        return saved(frames[0], "AVIF", save_all=True, append_images=frames[1:])
+
+    assert labeler.label_image(film(100, 50)).outcome.state == "applied"
+    assert labeler.label_image(saved(scene(200, 200), "AVIF")).outcome.state == "applied"
+    with pytest.raises(ContentError, match=r"100 x 51 pixels in 2 frames; .* an AVIF frame has an eighth"):
+        labeler.label_image(film(100, 51))
 
 
 @given(hostile(*map(file, KINDS)))

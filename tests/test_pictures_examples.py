@@ -44,11 +44,14 @@ def here() -> Service:
     [
         (url(SVG, "svg+xml"), "an SVG within a text has no pixels"),
         (url(b'<?xml version="1.0"?>' + SVG, "svg+xml"), "an SVG within a text has no pixels"),
+        (url(SVG.replace(b" ", b"\n"), "svg+xml"), "an SVG within a text has no pixels"),
+        (url(b"\xef\xbb\xbf<!-- by hand -->\n" + SVG, "svg+xml"), "an SVG within a text has no pixels"),
+        (url(b"<!DOCTYPE svg>" + SVG, "svg+xml"), "an SVG within a text has no pixels"),
         (url(png(1, 1)), "within a text, and smaller than 64 pixels"),
         (url(png(600, 63)), "within a text, and smaller than 64 pixels"),
         (url(icon(32), "x-icon"), "within a text, and smaller than 64 pixels"),
     ],
-    ids=["svg", "xml", "pixel", "strip", "icon"],
+    ids=["svg", "xml", "lines", "comment", "doctype", "pixel", "strip", "icon"],
 )
 def test_an_example_leaves_as_it_is(here: Service, stream: bool, link: str, why: str) -> None:
     """And the outcome says of each why it has no label."""

@@ -279,6 +279,18 @@ def test_a_broken_index_is_told(library: str) -> None:
     assert applications(drawn.data) == applications(torn)
 
 
+def test_one_broken_entry_of_an_index_is_told(library: str) -> None:
+    """Where only some of the pictures are where the index says, these are found, with a note of the others."""
+    old = album()
+    cut = old[: old.rindex(b"\xff\xd8\xff")]
+    drawn = draw(cut)
+    assert [note for note in drawn.notes if "no picture starts, which stay as they are: 1" in note]
+    for data in (cut, drawn.data):
+        with Image.open(BytesIO(data)) as image:
+            image.seek(1)
+            assert image.tobytes() == shown(old)[1]
+
+
 def applications(data: bytes) -> list[tuple[str, bytes]]:
     return list(opened(data).applist)
 

@@ -55,7 +55,7 @@ class Pictures(Model):
     cache: Size | None = 64 * 2**20
     """Bytes of drawn pictures that are kept for repeated requests; null keeps none."""
     workers: int = Field(default=2, ge=1, le=64)
-    """Pictures that are worked on at the same time; each needs about twice its raw pixels of memory."""
+    """Pictures that are worked on at the same time; each needs memory by its format (docs/pictures.md)."""
     fetch: Fetch = Fetch()
     public_url: ServiceUrl | None = None
     """Of the gateway, as clients see it; `url: proxy` makes links below it."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from typing import TypeAlias
+
 from labeler.errors import ContentError
 from labeler.media.base import Container
 from labeler.media.bmff import AVIF, HEIF
@@ -14,6 +17,9 @@ from labeler.media.webp import WEBP
 
 CONTAINERS: dict[str, Container] = {box.name: box for box in (PNG, JPEG, GIF, WEBP, TIFF, BMP, HEIF, AVIF)}
 """The formats that can be read, by name."""
+
+Source: TypeAlias = "bytes | str | os.PathLike[str]"
+"""A picture file's bytes, or its path."""
 
 _MAGIC = {
     b"\x89PNG\r\n\x1a\n": "png",
@@ -47,6 +53,27 @@ _STRANGERS = {
     b"{": "JSON",
     b"[": "JSON",
 }
+_SVG = "an SVG drawing"
+_START = 4096
+"""Bytes that tell what a file is that is no picture; in XML a long comment may stand in front."""
+
+
+def content(source: Source) -> bytes:
+    """The bytes of a picture file; ContentError where it cannot be read."""
+    if isinstance(source, bytes | bytearray | memoryview):
+        return bytes(source)
+    if not isinstance(source, str | os.PathLike):
+        msg = f"a picture is the bytes of a file or its path, and not a {type(source).__name__}"
+        raise ContentError(msg)
+    try:
+        with open(source, "rb") as file:
+            return file.read()
+    except OSError as error:
+        msg = f"{os.fspath(source)} cannot be read: {error.strerror}"
+        raise ContentError(msg) from error
+    except ValueError as error:  # no name of a file has a NUL, or half of a surrogate pair
+        msg = f"{os.fspath(source)!r} cannot be read: {error}"
+        raise ContentError(msg) from error
 
 
 def container(data: bytes) -> Container:
@@ -74,9 +101,19 @@ def _brands(data: bytes) -> set[bytes]:
     return {data[8:12], *(data[at : at + 4] for at in range(16, end - 3, 4))}
 
 
+def is_svg(data: bytes) -> bool:
+    """Whether a file is an SVG drawing, or declares itself XML, in which its `<svg` may come late."""
+    start = _start(data).lower()
+    return start.startswith(b"<?xml") or (start.startswith(b"<") and _markup(start) == _SVG)
+
+
+def _start(data: bytes) -> bytes:
+    return data[:_START].removeprefix(b"\xef\xbb\xbf").lstrip()
+
+
 def _stranger(data: bytes) -> str:
     """What a file that is no picture looks like, in words."""
-    start = data[:1024].removeprefix(b"\xef\xbb\xbf").lstrip()
+    start = _start(data)
     if not start:
         return "it is empty"
     for magic, name in _STRANGERS.items():
@@ -90,6 +127,7 @@ def _stranger(data: bytes) -> str:
 
 
 def _markup(start: bytes) -> str:
-    if b"<svg" in start:
-        return "an SVG drawing"
-    return "an HTML page" if b"<html" in start or b"<!doctype html" in start else "XML"
+    page = (b"<html", b"<!doctype html")
+    if b"<svg" in start and not start.startswith(page):
+        return _SVG
+    return "an HTML page" if any(word in start for word in page) else "XML"

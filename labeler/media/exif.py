@@ -1,8 +1,9 @@
 """EXIF: the orientation, and AIGC records in its texts.
 
 Everything is read from the TIFF structure (behind `Exif\\0\\0`) in either byte order. A broken
-structure says nothing: viewers show such a picture, too. Nothing outside of it is read, and no more
-than `_MOST` entries.
+structure says nothing: viewers show such a picture, too. Nothing outside of it is read. Entries and
+directories may share bytes, of which a small file could make endless reading: no more is read than a few
+times the structure's length, and no more than `_MOST` entries.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12
 _CARRIERS = {_COMMENT: "EXIF UserComment", _DESCRIPTION: "EXIF ImageDescription"}
 _MOST = 20_000
 """Entries that are looked at: a camera writes fewer than 200."""
+_TIMES, _FREE = 4, 64
+"""How many times its own length is read of a structure, and how many bytes beside."""
 
 
 def orientation(tiff: bytes) -> int:
@@ -66,10 +69,11 @@ def byte_order(tiff: bytes) -> str:
 
 def entries(tiff: bytes, order: str, *, first: bool = False) -> Iterator[Entry]:
     """The entries of all directories, each directory once, or of the `first` alone; one that ends outside is
-    left out."""
+    left out, and so is what overlapping directories have too many of."""
     if not order or len(tiff) < 8:
         return
-    ahead, seen, left = [struct.unpack_from(f"{order}I", tiff, 4)[0]], set[int](), _MOST
+    ahead, seen = [struct.unpack_from(f"{order}I", tiff, 4)[0]], set[int]()
+    left = min(_MOST, _bound(tiff) // 12)
     while ahead and left > 0:
         at = ahead.pop()
         if at in seen or at < 8 or at + 2 > len(tiff):
@@ -98,10 +102,23 @@ def _entry(tiff: bytes, order: str, place: int) -> Entry | None:
     return Entry(tag, kind, start, start + size) if size and start + size <= len(tiff) else None
 
 
+def _bound(tiff: bytes) -> int:
+    """Bytes that are read of a structure, however often entries name them."""
+    return _TIMES * len(tiff) + _FREE
+
+
 def _records(tiff: bytes) -> Iterator[tuple[Entry, str]]:
-    order = byte_order(tiff)
+    """The entries that hold a record, each value once, as far as the bound goes."""
+    order, seen, left = byte_order(tiff), set[tuple[int, int, int]](), _bound(tiff)
     for entry in entries(tiff, order):
-        if entry.tag in _CARRIERS and (text := _record(tiff[entry.start : entry.end], entry.tag, order)):
+        value = entry.tag, entry.start, entry.end
+        if entry.tag not in _CARRIERS or value in seen:
+            continue
+        seen.add(value)
+        left -= entry.end - entry.start
+        if left < 0:
+            return
+        if text := _record(tiff[entry.start : entry.end], entry.tag, order):
             yield entry, text
 
 

@@ -15,7 +15,7 @@ from labeler.errors import ContentError
 from labeler.media import carrier, exif, mpf, plain
 from labeler.media.base import Container, Found, Head
 from labeler.media.carrier import Carrier
-from labeler.media.edits import edited
+from labeler.media.edits import Edit, edited
 from labeler.media.jpeg_extension import EXTENSION, Extension, extensions
 from labeler.media.once import once
 
@@ -90,7 +90,7 @@ class Jpeg:
                 pieces, packet = part.without_aigc(packet)
                 carriers += (Carrier(start, start + len(new), stays=new) for start, new in pieces)
         new = carrier.replaced(data, carriers, _coded(packet), _place(data, segments))
-        return reindexed(data, new) or new
+        return reindexed(data, new)[0]
 
     def signed(self, data: bytes) -> bool:
         """JUMBF boxes in APP11 (C2PA 2.1, A.3.1)."""
@@ -110,20 +110,19 @@ class Jpeg:
         yield view[segments[-1].start :]
 
 
-def reindexed(old: bytes, new: bytes) -> bytes | None:
-    """`new`, which is `old` with changes in its first picture, and the MPF index that fits it; None where
-    there is one that cannot be read."""
+def reindexed(old: bytes, new: bytes) -> tuple[bytes, str]:
+    """`new`, which is `old` with changes in its first picture, with the MPF index that fits it; and what has to
+    be said of what stays in it as it was."""
     before = [segment for segment in _segments(old) if _is_index(old, segment)]
     if not before:
-        return new
-    edits, longer, name = [], len(new) - len(old), len(mpf.NAME)
+        return new, ""
+    edits, notes, longer, name = list[Edit](), list[str](), len(new) - len(old), len(mpf.NAME)
     now = (segment for segment in _segments(new) if _is_index(new, segment))
     for (_, _, was, stop), (_, _, start, end) in zip(before, now, strict=False):
-        index = mpf.moved(old, was + name, stop, longer, longer - (start - was))
-        if index is None:
-            return None
+        index, note = mpf.moved(old, was + name, stop, longer, longer - (start - was))
         edits.append((start + name, end, index))
-    return edited(new, edits)
+        notes.append(note)
+    return edited(new, edits), next(filter(None, notes), "")
 
 
 @once

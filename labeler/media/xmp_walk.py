@@ -78,7 +78,7 @@ class Walk:
         self._open: list[_Open] = []
         self._inside = 0  # depth of the wanted element that is open, 0 for none
         self._texts: list[str] = []
-        self._text = ""
+        self._text: list[str] = []
         self._parse()
 
     def _parse(self) -> None:
@@ -138,7 +138,7 @@ class Walk:
 
     def _characters(self, text: str) -> None:
         if self._inside:
-            self._text += text
+            self._text.append(text)
         elif self._open and not text.isspace():
             self._open[-1].stay += 1
 
@@ -167,6 +167,7 @@ class Walk:
             self._inside = 0
 
     def _keep_text(self, *, always: bool = False) -> None:
-        if always or self._text.strip():
-            self._texts.append(self._text)
-        self._text = ""
+        text = "".join(self._text)
+        if always or text.strip():
+            self._texts.append(text)
+        self._text = []

@@ -9,6 +9,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngImageFile, PngInfo, iTXt
 
 from labeler.errors import ContentError
+from labeler.media.exif import byte_order, entries
 from labeler.pixels.base import UNREADABLE
 
 Handed: TypeAlias = Image.Image
@@ -25,20 +26,29 @@ def as_png(image: object) -> bytes:
     if not isinstance(image, Image.Image):
         msg = f"a picture is the bytes of a file, its path or a PIL.Image, and not a {type(image).__name__}"
         raise ContentError(msg)
+    try:
+        return _saved(image)
+    except UNREADABLE as error:
+        why = str(error) or type(error).__name__
+        msg = f"this image cannot become a PNG file: {why}; give the bytes of a file"
+        raise ContentError(msg) from error
+
+
+def _saved(image: Image.Image) -> bytes:
     frames = getattr(image, "n_frames", 1)
     if frames > 1 and image.format != "MPO":  # whose further pictures are a gain map or a preview
         msg = f"this image has {frames} frames, of which a PNG would keep one; give the bytes of its file"
         raise ContentError(msg)
     out = BytesIO()
-    try:
-        exif = (
-            b"" if image.format == "TIFF" else image.getexif().tobytes()
-        )  # which Pillow turns upright itself
-        image.save(out, "PNG", exif=exif, dpi=image.info.get("dpi"), pnginfo=_texts(image))
-    except UNREADABLE as error:
-        msg = f"this image cannot become a PNG file: {error}; give the bytes of a file"
-        raise ContentError(msg) from error
+    image.save(out, "PNG", exif=_exif(image), dpi=image.info.get("dpi"), pnginfo=_texts(image))
     return out.getvalue()
+
+
+def _exif(image: Image.Image) -> bytes:
+    """The image's EXIF, b"" where it says nothing, or is a TIFF's, which Pillow turns upright itself."""
+    found = b"" if image.format == "TIFF" else image.getexif().tobytes()
+    tiff = found.removeprefix(b"Exif\0\0")
+    return found if any(entries(tiff, byte_order(tiff))) else b""
 
 
 def _texts(image: Image.Image) -> PngInfo:
