@@ -182,6 +182,16 @@ def test_the_packet_that_describes_the_primary_picture_counts() -> None:
     assert AVIF.packet(file(picture(), xmp(PACKET, 7))) == PACKET
 
 
+@pytest.mark.parametrize("coding", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
+def test_packets_in_other_codings(coding: str) -> None:
+    """They are handed out whole, whatever bytes their last character ends with."""
+    old = ("\ufeff" + merged(PACKET, {VISIBLE: "AI生成"}).decode()).encode(coding)
+    data = file(picture(), xmp(old + "  ".encode(coding)))
+    assert (AVIF.packet(data), AVIF.lost(data)) == (old, 0)
+    assert AVIF.found(data) == [("XMP element", FIELDS)]
+    assert values(merged(AVIF.packet(data), {AIGC: FIELDS}), VISIBLE) == [("element", "AI生成")]
+
+
 def test_write_merges() -> None:
     """The packet that was there is handed out without its padding, and comes back with its properties."""
     data = file(picture(), xmp(merged(b"", {VISIBLE: "AI生成"}) + b" " * 99))

@@ -198,9 +198,12 @@ def test_write_merges() -> None:
 
 
 def test_a_new_packet_stands_before_the_pixels() -> None:
-    """It comes behind the other metadata and before the first frame, or where an old one stood there."""
+    """It comes behind the other metadata and before the first frame, or where an old one stood there; and
+    before a chunk that counts the bytes to the pixels."""
     kinds = [kind for kind, _ in chunks(PNG.write(png(OTHERS[1]), PACKET))]
     assert kinds == [b"IHDR", b"pHYs", b"tEXt", b"iTXt", b"IDAT", b"IEND"]
+    kinds = [kind for kind, _ in chunks(PNG.write(png(chunk(b"iDOT", bytes(28))), PACKET))]
+    assert kinds == [b"IHDR", b"pHYs", b"iTXt", b"iDOT", b"IDAT", b"IEND"]
     kinds = [kind for kind, _ in chunks(PNG.write(animation(), PACKET))]
     assert kinds[:5] == [b"IHDR", b"acTL", b"iTXt", b"fcTL", b"IDAT"]
     kinds = [kind for kind, _ in chunks(PNG.write(png(late=itxt(PACKET)), OTHER))]

@@ -103,6 +103,16 @@ def test_found(name: str, form: int) -> None:
     assert TIFF.packet(data) == PACKET
 
 
+@pytest.mark.parametrize("coding", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
+def test_packets_in_other_codings(coding: str) -> None:
+    """Their properties are found and come back with a new one, whatever bytes their last character ends with."""
+    old = ("\ufeff" + merged(PACKET, {VISIBLE: "AI生成"}).decode()).encode(coding)
+    for data in (with_packet(packet=old), with_packet(packet=old + "  ".encode(coding))):
+        assert TIFF.packet(data) == old
+        assert TIFF.found(data) == [("XMP element", FIELDS)]
+        assert values(merged(TIFF.packet(data), {AIGC: FIELDS}), VISIBLE) == [("element", "AI生成")]
+
+
 def test_found_in_exif_texts() -> None:
     """ImageDescription may hold one, too."""
     assert TIFF.found(tiff(t270=COMMENT)) == [("EXIF ImageDescription", WRAPPED)]
@@ -144,6 +154,18 @@ def test_write_leaves_one_record_and_all_else(name: str, old: bytes) -> None:
     if name != "BigTIFF, big-endian":  # Pillow does not read it
         assert tags_of(new) == tags_of(data)
         assert shown(new) == shown(data)
+
+
+@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("old", [b"", b"\0", b" ", b"\0" * 4, b" " * 8])
+def test_a_packet_in_its_entry_is_replaced(name: str, old: bytes) -> None:
+    """A value of four bytes or less (in BigTIFF, of eight) stands in the directory itself."""
+    data = with_packet(KINDS[name], old)
+    new = TIFF.write(data, OTHER)
+    assert TIFF.packet(new) == OTHER
+    assert essence(TIFF, new) == essence(TIFF, data)
+    assert (TIFF.head(new), TIFF.write(new, OTHER)) == (TIFF.head(data), new)
+    assert TIFF.packet(TIFF.write(data, b"")) == b""
 
 
 @pytest.mark.parametrize("name", KINDS)

@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from labeler.errors import ContentError
-from labeler.media.xmp import AIGC, SOURCE_TYPE, VISIBLE, Name, found, merged, values
+from labeler.media.xmp import AIGC, SOURCE_TYPE, VISIBLE, Name, found, merged, unpadded, values
 from tests.media_tools import FIELDS, PACKET, WRAPPED, hostile
 
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
@@ -150,6 +150,17 @@ def test_other_codings_become_utf8(bom: bytes) -> None:
     packet = bom + ADOBE.decode().encode(coding)
     assert len(values(packet, AIGC)) == 3
     assert merged(packet, {AIGC: FIELDS}) == merged(ADOBE, {AIGC: FIELDS})
+
+
+@pytest.mark.parametrize("padding", ["", "\0", " ", "   \0 \0\0"])
+@pytest.mark.parametrize("coding", ["utf-8", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
+def test_padding_goes_in_every_coding(coding: str, padding: str) -> None:
+    """Of what stands behind the packet nothing stays, and of the packet itself everything."""
+    text = ("" if coding == "utf-8" else "\ufeff") + ADOBE.decode()
+    packet = text.encode(coding)
+    for end in (padding.encode(coding), padding.encode(), b"\0" * 3):
+        assert unpadded(packet + end) == packet
+        assert merged(packet + end, {AIGC: FIELDS}) == merged(ADOBE, {AIGC: FIELDS})
 
 
 def test_nul_bytes_behind_the_packet_go() -> None:

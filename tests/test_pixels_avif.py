@@ -7,13 +7,15 @@ from io import BytesIO
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageChops, ImageCms, ImageStat
+from PIL import Image, ImageChops, ImageCms, ImageDraw, ImageStat
 
 from labeler.errors import ContentError
 from labeler.media import CONTAINERS
 from labeler.media.base import Head
+from labeler.pixels import avif as avif_pixels
 from labeler.pixels import draw
 from labeler.pixels.av1 import Coding, coding
+from labeler.pixels.mark import GRID, mark
 from tests.media_tools import PACKET, exif
 from tests.pixel_pictures import (
     LOOK,
@@ -79,6 +81,34 @@ def test_grain_stays(quality: int) -> None:
     drawn = seen(draw(data, "avif", head, LOOK).data)
     box = label_box(head)
     assert decibels(old, drawn, box) >= min(40, decibels(old, again, box) - 0.5)
+
+
+def page() -> Image.Image:
+    """A page of small text, 1000 x 800 pixels."""
+    picture = Image.new("RGB", (1000, 800), "white")
+    pen = ImageDraw.Draw(picture)
+    for top in range(0, 800, 14):
+        pen.text((5, top), "The quick brown fox jumps over the lazy dog 0123456789 " * 3, fill="black")
+    return picture
+
+
+@pytest.mark.parametrize("quality", [55, 80, 92])
+def test_a_page_of_text_hardly_grows(quality: int) -> None:
+    """It is coded with the tools for screens that made it small the first time."""
+    data = saved(page(), "AVIF", quality=quality)
+    head = Head(1000, 800)
+    drawn = draw(data, "avif", head, LOOK).data
+    assert len(drawn) < 1.15 * len(data)
+    assert decibels(seen(data), seen(drawn), mark(LOOK, *head[:2], grid=GRID).box) >= 39
+
+
+def test_a_page_of_text_is_labelled_without_tools_for_screens(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the encoder has none, the file grows; that is all."""
+    monkeypatch.setattr(avif_pixels, "_SCREEN", {"advanced": {"no-such-tool": "1"}})
+    head = Head(1000, 800)
+    data = saved(page(), "AVIF", quality=80)
+    drawn = draw(data, "avif", head, LOOK).data
+    assert decibels(seen(data), seen(drawn), mark(LOOK, *head[:2], grid=GRID).box) >= 39
 
 
 def test_alpha_stays() -> None:

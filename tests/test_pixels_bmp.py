@@ -13,6 +13,7 @@ from PIL import Image
 
 from labeler.media.base import Head
 from labeler.pixels import draw
+from labeler.pixels.bmp_rle import decoded
 from tests.pixel_pictures import LOOK, broken, has_label, label_box, outside, scene, seen
 
 HEAD = Head(96, 80)
@@ -164,6 +165,14 @@ def test_bmp_run_lengths_become_rows(bits: int) -> None:
     assert has_label(seen(after), HEAD)
     if bits == 8:  # of 4 bits, Pillow and the documentation differ about jumps
         assert outside(seen(after).convert("RGB"), BOX) == outside(seen(data).convert("RGB"), BOX)
+
+
+@pytest.mark.parametrize("bits", [4, 8])
+def test_bmp_of_single_pixels(bits: int) -> None:
+    """Codes for one pixel each, of which a small file has many."""
+    codes = (b"\1\x55" * 500 + b"\0\0") * 400 + b"\0\1"
+    rows = decoded(codes, 500, 400, bits)
+    assert set(rows) == {bytes((5 if bits == 4 else 0x55,)) * 500}
 
 
 BITMAPS = [

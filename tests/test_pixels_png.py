@@ -97,6 +97,14 @@ def test_other_chunks_stay(kind: Kind) -> None:
     assert result.endswith(behind + chunk(b"IEND", b"") + b"trailing")
 
 
+def test_offsets_into_the_old_picture_data_go() -> None:
+    """Apple's decoders start in the middle of the picture data, where iDOT says that they can."""
+    kind, offsets = Kind(2), chunk(b"iDOT", struct.pack(">7I", 2, 0, 33, 40, 33, 33, 1234))
+    result = check(written(rows(kind, 72, 66), kind, OTHERS + offsets))
+    assert b"iDOT" not in result
+    assert OTHERS in result
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_orientation(orientation: int) -> None:
     """The label lies where viewers that obey the EXIF orientation see the asked corner."""

@@ -7,11 +7,12 @@ from io import BytesIO
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageChops, ImageStat
 
 from labeler.errors import ContentError
 from labeler.media.base import Head
 from labeler.pixels import draw, vp8
+from labeler.pixels.mark import mark
 from tests.pixel_pictures import (
     LOOK,
     Box,
@@ -20,6 +21,7 @@ from tests.pixel_pictures import (
     frames,
     has_label,
     label_box,
+    on_white,
     outside,
     saved,
     scene,
@@ -181,6 +183,38 @@ def test_any_order_of_rectangles_and_disposals(plan: list[tuple[int, int, int, i
     for old, new in zip(frames(data), frames(after.data), strict=True):
         assert shown_outside(new, BOX) == shown_outside(old, BOX)
         assert has_label(new, HEAD)
+
+
+def dotted(colour: str = "red") -> Image.Image:
+    """A picture of 96 x 80 pixels with a spot far from the label and nothing around it."""
+    picture = Image.new("RGBA", (96, 80))
+    picture.paste(colour, (4, 4, 20, 20))
+    return picture
+
+
+@pytest.mark.parametrize("box", [(0, 0, 96, 80), (0, 0, 96, 72), (40, 40, 96, 80)])
+@pytest.mark.parametrize("flags", [2, 3])
+def test_a_frame_that_clears_the_canvas_shows_the_label(box: Box, flags: int) -> None:
+    """Where such a frame is transparent, it takes away the label of the frame before it."""
+    ground = anmf((0, 0, 96, 80), scene(), 0, lossless=True)
+    clearing = anmf(box, dotted().crop(box), flags, lossless=True, exact=True)
+    data = animation(ground, clearing, ground)
+    drawn = draw(data, "webp", Head(96, 80, 3), LOOK, exact=True)
+    assert drawn.outside == "identical"
+    for old, new in zip(frames(data), frames(drawn.data), strict=True):
+        assert shown_outside(new, BOX) == shown_outside(old, BOX)
+        assert has_label(new, HEAD)
+
+
+def test_half_transparent_frames_show_the_label_once() -> None:
+    """Blended over each other, they show what lies below them, but not another label."""
+    veil = Image.new("RGBA", (96, 80), (20, 90, 160, 60))
+    data = animation(*[anmf((0, 0, 96, 80), veil, 0, lossless=True, exact=True)] * 3)
+    label = mark(LOOK, *HEAD[:2], grid=1)
+    for old, new in zip(frames(data), frames(draw(data, "webp", Head(96, 80, 3), LOOK).data), strict=True):
+        old.alpha_composite(label.image, label.box[:2])
+        change = ImageChops.difference(on_white(old), on_white(new))
+        assert max(high for _, high in ImageStat.Stat(change).extrema) <= 3
 
 
 def test_frames_beside_the_label_stay_byte_for_byte() -> None:

@@ -45,7 +45,7 @@ class _Bmff:
     def packet(self, data: bytes) -> bytes:
         """The primary picture's packet, without padding."""
         run = File(data).packet()
-        return joined(data, *distinct([run], len(data), NAME)).strip(b" \0") if run else b""
+        return xmp.unpadded(joined(data, *distinct([run], len(data), NAME))) if run else b""
 
     def lost(self, data: bytes) -> int:
         """Those of further meta boxes, which refer to the new packet, too."""

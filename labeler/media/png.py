@@ -25,6 +25,8 @@ _RAW = b"Raw profile type "
 _RAW_XMP = b"http://ns.adobe.com/xap/1.0/\0"
 _RAW_EXIF = b"Exif\0\0"
 _RUNS = (b"IDAT", b"fdAT")
+_BEFORE = (b"IDAT", b"fcTL", b"iDOT")
+"""Chunks before the first of which the packet goes; Apple's iDOT counts the bytes from itself to the IDAT chunks."""
 _TEXTS = (b"tEXt", b"zTXt", b"iTXt")
 _ESSENCE = frozenset(b"IHDR PLTE tRNS IDAT acTL fcTL fdAT gAMA cHRM sRGB iCCP cICP sBIT mDCV cLLI".split())
 _LARGEST = 2**31 - 1
@@ -82,7 +84,7 @@ class Png:
         """The packet takes the old one's place, or stands before the first picture's chunks: behind them
         some readers do not look."""
         carriers = _carriers(data)
-        first = next(chunk.start for chunk in _chunks(data) if chunk.kind in (b"IDAT", b"fcTL"))
+        first = next(chunk.start for chunk in _chunks(data) if chunk.kind in _BEFORE)
         place = min([first, *(old.start for old in carriers if old.packet)])
         return carrier.replaced(data, carriers, _xmp(packet), place)
 

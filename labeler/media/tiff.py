@@ -62,7 +62,7 @@ class Tiff:
         """Tag 700 of the first directory, without padding."""
         tags = Tags(data)
         entry = _first(tags, next(tags.pages()))
-        return joined(data, entry.run).strip(b" \0") if entry else b""
+        return xmp.unpadded(joined(data, entry.run)) if entry else b""
 
     def lost(self, data: bytes) -> int:
         """None: those of further pages stay."""
@@ -74,10 +74,12 @@ class Tiff:
         page = next(tags.pages())
         entry = _first(tags, page)
         packets = distinct((other.run for other in _packets(tags)), len(data), "TIFF")
+        inside = {other.run for other in _packets(tags) if other.count <= tags.word}  # of their entries
         kept = [*_pixels(tags), ((0, 2 * tags.word),), ((page.start, page.end + tags.word),)]
         buffer = bytearray(exif.without_aigc(data) if exif.aigc(data) else data)
         for run in packets:
-            apart(run, kept, "TIFF")
+            if run not in inside:
+                apart(run, kept, "TIFF")
             if not entry or run != entry.run:
                 without_aigc(buffer, run)
         if entry:

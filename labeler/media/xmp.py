@@ -128,15 +128,25 @@ def _fresh() -> Walk:
     return Walk(_FRESH, ())
 
 
+def unpadded(packet: bytes) -> bytes:
+    """The packet without the spaces and NULs that some writers put around it, in whatever coding."""
+    for bom in _CODINGS:
+        if packet.startswith(bom):
+            end = len(packet.rstrip(b" \0"))
+            return packet[: end + -end % len(bom)]  # with the last character's own NULs
+    return packet.strip(b" \0")
+
+
 def _utf8(packet: bytes) -> bytes:
-    """The packet in UTF-8 and without the NUL bytes that some writers put behind it."""
+    """The packet in UTF-8, without padding."""
+    packet = unpadded(packet)
     for bom, coding in _CODINGS.items():
         if packet.startswith(bom):
             try:
-                return packet.decode(coding).rstrip("\0").encode()
+                return packet.decode(coding).encode()
             except UnicodeError as error:
                 raise broken(error) from None
-    return packet.rstrip(b"\0")
+    return packet
 
 
 def _description(properties: Mapping[Name, str]) -> bytes:

@@ -31,8 +31,14 @@ _DEFAULT = 80
 """The quality where the bitstream does not tell it."""
 _QUICK, _NEXT, _SLOW, _USUAL = 9, 8, 7, 6
 """Speeds of libavif."""
-_LARGER = 1.15
-"""How much larger than at the next speed a photograph becomes at most at the quickest one."""
+_LARGER, _MUCH = 1.15, 1.5
+"""How much larger than at the next speed a photograph becomes at most at the quickest one, and any picture at the
+next one than at the slow one: small text needs tools that only that has."""
+_SCREEN = {"advanced": {"tune-content": "screen"}}
+"""Makes libaom use its tools for screens (palettes, copies of blocks). Else it looks for itself whether a picture
+is one; pages of text often were, and are not any more when they have been coded once and are coded again."""
+_GROWN, _LABEL = 1.25, 4096
+"""A drawing that grows by so much, and by more than a label's bytes, is coded without the tools it once was."""
 _BEST, _FINE, _LOW = 100, 85, 50
 """Drawings grow, the more the quicker, and most keep well with a lower quality unless they had the best one. Below
 the low one only the encoder's usual speed comes close enough to the picture as it was."""
@@ -63,7 +69,7 @@ def draw(data: bytes, head: Head, look: Look, *, exact: bool) -> Drawn:
     options |= {"speed": speed, "quality": quality}
     if len(frames) > 1:
         options |= {"save_all": True, "append_images": frames[1:], "duration": durations}
-    drawn = _saved(frames[0], image.info.get("exif", b""), options)
+    drawn = _encoded(frames[0], image.info.get("exif", b""), options, _size(data))
     notes = [f"AVIF: encoded again, quality {quality}"]
     if coded.depth > 8:
         notes.append(f"AVIF: {coded.depth} bits became 8")
@@ -87,9 +93,27 @@ def _effort(image: Image.Image, subsampling: str, quality: int) -> tuple[int, in
             return _QUICK, quick
     fine = quality >= _FINE
     lower = quality - (15 if fine else min((quality - _LOW) // 2, 10))
-    if quality >= _LOW and _like(part, tried(_NEXT, lower)) >= trial.LEAST - 1:
-        return _NEXT if fine else _SLOW, lower
+    if quality >= _LOW and _like(part, drawn := tried(_NEXT, lower)) >= trial.LEAST - 1:
+        quick_does = fine and len(drawn) <= len(tried(_SLOW, lower)) * _MUCH
+        return _NEXT if quick_does else _SLOW, lower
     return _USUAL, quality
+
+
+def _encoded(image: Image.Image, exif: bytes, options: dict[str, Any], size: int) -> bytes:
+    """The file; if it is a drawing that became much larger than it was, with the tools for screens."""
+    drawn = _saved(image, exif, options)
+    if _size(drawn) <= size * _GROWN + _LABEL or not trial.even(trial.bands(image)):
+        return drawn
+    try:
+        screen = _saved(image, exif, options | _SCREEN | {"speed": min(options["speed"], _SLOW)})
+    except ContentError:  # another encoder than libaom, which does not know the tools
+        return drawn
+    return min(drawn, screen, key=len)
+
+
+def _size(data: bytes) -> int:
+    """How many bytes the pictures have in the file."""
+    return sum(map(len, CONTAINERS["avif"].essence(data)))
 
 
 def _like(part: Image.Image, drawn: bytes) -> float:

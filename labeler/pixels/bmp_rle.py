@@ -13,6 +13,7 @@ def decoded(codes: bytes, width: int, height: int, bits: int) -> list[bytes]:
     """The rows of indices, from the bottom up; what the codes leave out is 0. ContentError where they
     end too early."""
     rows = [bytearray(width) for _ in range(height)]
+    values = [spread(bytes((byte,)), bits) for byte in range(256)]
     at, x, y = 0, 0, 0
     while y < height:
         if at + 2 > len(codes):
@@ -29,7 +30,7 @@ def decoded(codes: bytes, width: int, height: int, bits: int) -> list[bytes]:
             at, x, y = at + 2, x + right, y + up
         else:
             if count:
-                pixels = spread(bytes((value,)), bits) * count
+                pixels = values[value] * count
             else:
                 count, size = value, (value * bits + 7) // 8
                 pixels = spread(codes[at : at + size], bits)

@@ -22,6 +22,8 @@ _LARGEST = 2**31 - 1
 _IHDR = struct.Struct(">IIBBBBB")
 _CRITICAL = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
 _CHECKED = (*_CRITICAL, b"tRNS", b"acTL", b"fcTL", b"fdAT")
+_OFFSETS = b"iDOT"
+"""Apple's chunk, which tells decoders where in the picture data they can start."""
 _ONCE = (b"IHDR", b"PLTE", b"tRNS", b"acTL")
 CUT = 1 << 20
 """Picture data are cut into chunks of this many bytes or a little more: 1 MiB."""
@@ -185,10 +187,12 @@ def _check_colours(header: Header, sizes: Mapping[bytes, int]) -> None:
 
 def written(picture: Picture, new: Mapping[int, Iterable[Piece]]) -> bytes:
     """The file with other bytes in place of some chunks, which are named by their number. All else is
-    byte for byte as it was."""
+    byte for byte as it was; but where picture data change, a chunk with offsets into them goes."""
+    redrawn = any(picture.chunks[number].kind == b"IDAT" for number in new)
     parts: list[Piece] = [_SIGNATURE]
     for number, old in enumerate(picture.chunks):
-        parts += new.get(number, (old.whole,))
+        if not redrawn or old.kind != _OFFSETS:
+            parts += new.get(number, (old.whole,))
     return b"".join((*parts, picture.rest))
 
 

@@ -6,6 +6,7 @@ one (white is 0xffff); everywhere else all bits stay.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Literal, NamedTuple
 
 from PIL import Image, ImageChops
@@ -91,12 +92,19 @@ def _inks(label: Image.Image, space: Space) -> list[Image.Image]:
 
 def spread(row: bytes, depth: int) -> bytes:
     """A byte for each value of fewer bits, the first ones from the highest bits."""
+    if depth == 8:
+        return row
     count, mask = 8 // depth, (1 << depth) - 1
     values = bytearray(len(row) * count)
     for place in range(count):
-        shift = 8 - depth * (place + 1)
-        values[place::count] = row.translate(bytes(byte >> shift & mask for byte in range(256)))
+        values[place::count] = row.translate(_field(8 - depth * (place + 1), mask))
     return bytes(values)
+
+
+@cache
+def _field(shift: int, mask: int) -> bytes:
+    """For each byte the value of some of its bits."""
+    return bytes(byte >> shift & mask for byte in range(256))
 
 
 def gathered(values: bytes | bytearray, depth: int) -> bytes:

@@ -33,8 +33,10 @@ from labeler.errors import ContentError
 BLOCK = 128
 """The bytes of one block: 64 coefficients of 16 bits, in the machine's byte order."""
 
+_HOMEBREW = ("opt/homebrew", "usr/local")
+"""Where Homebrew keeps libraries on Apple Silicon and on Intel, seen from the root."""
 _NAMES = {
-    "darwin": ("/usr/local/lib/libturbojpeg.dylib"),
+    "darwin": tuple(f"/{prefix}/lib/libturbojpeg.dylib" for prefix in _HOMEBREW),
     "win32": ("turbojpeg.dll", "C:/libjpeg-turbo64/bin/turbojpeg.dll"),
 }
 

@@ -225,37 +225,46 @@ def _packed(frame: _Frame) -> bytes:
 
 
 def _shown(frame: _Frame, stage: Stage, coder: _Coder) -> _Frame | None:
-    """The frame with the label, None where it needs no change."""
+    """The frame with the label, None where it needs no change. One that does not blend, and one that lets
+    the label below it show through, are stored as they are shown."""
     left, top, right, bottom = frame.box
-    old = _bitstream(frame.chunks)
+    old, flags = _bitstream(frame.chunks), frame.flags
     image = _decoded(old, right - left, bottom - top).convert("RGBA")
-    disposal: Disposal = "clear" if frame.flags & _CLEAR else "keep"
-    step = stage.show(image, (left, top), disposal, over=not frame.flags & _INSTEAD)
+    disposal: Disposal = "clear" if flags & _CLEAR else "keep"
+    step = stage.show(image, (left, top), disposal, over=not flags & _INSTEAD)
     if step is None:
         return None
-    if step.box != frame.box:
-        image = _grown(image, frame, step, stage)
-    _paint(image, step, stage)
-    return frame._replace(box=step.box, chunks=_replaced(frame.chunks, coder.encoded(image, old)))
-
-
-def _grown(image: Image.Image, frame: _Frame, step: Step, stage: Stage) -> Image.Image:
-    """The frame's picture with room for the label; around it what is there anyway."""
-    left, top, right, bottom = step.box
-    if frame.flags & _INSTEAD:
-        larger = stage.labelled(step.box)
+    if flags & _INSTEAD or _faint(image, frame.box, stage):
+        image, flags = stage.labelled(step.box), flags | _INSTEAD
     else:
-        larger = Image.new("RGBA", (right - left, bottom - top))
-    larger.paste(image, moved(frame.box, left, top))
+        image = _painted(image, frame.box, step, stage)
+    return _Frame(step.box, frame.duration, flags, _replaced(frame.chunks, coder.encoded(image, old)))
+
+
+def _faint(image: Image.Image, box: Box, stage: Stage) -> bool:
+    """Whether a frame that blends leaves half-transparent what it paints below the label: viewers would
+    blend that with the label that is there."""
+    shared = common(box, stage.mark.box)
+    if not shared:
+        return False
+    shown = stage.labelled(shared).getchannel("A")
+    return any(shown.histogram(_cover(image.crop(moved(shared, *box[:2]))))[1:255])
+
+
+def _painted(image: Image.Image, box: Box, step: Step, stage: Stage) -> Image.Image:
+    """The picture of a frame that blends, with the label where it paints below it, and with all that has
+    to be shown anew."""
+    left, top, right, bottom = step.box
+    larger = Image.new("RGBA", (right - left, bottom - top))
+    larger.paste(image, moved(box, left, top))
+    if shared := common(step.box, stage.mark.box):
+        at = moved(shared, left, top)
+        larger.paste(stage.labelled(shared), at, _cover(larger.crop(at)))
+    if step.fresh:
+        larger.paste(stage.labelled(step.fresh), moved(step.fresh, left, top))
     return larger
 
 
-def _paint(image: Image.Image, step: Step, stage: Stage) -> None:
-    """Put the label where the frame paints below it, and all that it has to show anew."""
-    corner = step.box[:2]
-    if shared := common(step.box, stage.mark.box):
-        at = moved(shared, *corner)
-        painted = image.crop(at).getchannel("A").point(lambda alpha: 255 if alpha else 0)
-        image.paste(stage.labelled(shared), at, painted)
-    if step.fresh:
-        image.paste(stage.labelled(step.fresh), moved(step.fresh, *corner))
+def _cover(image: Image.Image) -> Image.Image:
+    """Where something is painted at all."""
+    return image.getchannel("A").point(lambda alpha: 255 if alpha else 0)
