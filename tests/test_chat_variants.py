@@ -11,6 +11,8 @@ from labeler.values import Edit
 from tests.driver import checked, house, send
 from tests.wire import (
     DONE,
+    MARK,
+    NOTE,
     ROLE,
     USAGE,
     P,
@@ -315,3 +317,55 @@ def test_raw_characters_stay_raw() -> None:
     raw = 'data: {"choices":[{"delta":{"content":"é中😀"}}]}\n\n'.encode()
     passed = send([raw, DONE])
     assert "é中😀".encode() in passed.body
+
+
+def copied(text: str | None, finish: str | None = None) -> bytes:
+    """An event that says all of an answer so far in a message of its own."""
+    message = {} if text is None else {"message": {"role": "assistant", "content": text}}
+    return event(envelope([{"index": 0, "delta": {}, **message, "finish_reason": finish}]))
+
+
+@pytest.mark.parametrize(
+    "end",
+    [[copied(None, "stop"), DONE], [DONE], [USAGE, DONE], [], [chunk({}, "stop"), USAGE, DONE]],
+    ids=len,
+)
+def test_copies_alone_have_their_labels_wherever_the_end_is_told(end: list[bytes]) -> None:
+    """An answer that comes in messages alone: each has the marker, the last one the disclaimer too, whether
+    it says itself that it is the last, an event of its own does, or none."""
+    passed = send([copied("He"), copied("Hello"), *end])
+    assert messages(passed.body) == [f"{P}He", f"{P}Hello{S}"]
+    assert passed.outcome.state == "applied"
+    assert len(passed.waiting) <= 2 + len(end)
+
+
+@pytest.mark.parametrize("text", ["{not JSON", "<think>a</think>Hi", "[1, x"])
+def test_a_copy_that_could_be_something_else_is_labelled_at_its_end(text: str) -> None:
+    """What is no JSON has its labels all the same, and behind reasoning."""
+    passed = send([copied(text), copied(None, "stop"), DONE])
+    assert MARK in messages(passed.body)[0]
+    assert passed.outcome.state == "applied"
+
+
+def test_a_copy_that_is_said_twice_is_labelled_twice() -> None:
+    """Some relays send the end again, with the usage: both copies say the same."""
+    last = copied("Hello", "stop")
+    assert messages(send([last, last, DONE]).body) == [f"{P}Hello{S}"] * 2
+
+
+def test_a_copy_that_is_json_has_the_sidecar_or_is_withheld(tmp_path: Path) -> None:
+    """`structured:` holds for it as for any other answer."""
+    (tmp_path / "block").mkdir()
+    for end in ([copied('{"a":1}', "stop"), DONE], [copied('{"a":1}'), copied(None, "stop"), DONE]):
+        assert b'"aigc"' in send(end, labeler=house(tmp_path, "structured: field")).body
+        blocked = send(end, labeler=house(tmp_path / "block", "structured: block"))
+        assert blocked.outcome.state == "failed"
+        assert b'{\\"a\\":1}' not in blocked.body
+
+
+def test_a_broken_choice_gets_no_disclaimer_however_it_comes() -> None:
+    """An error within a choice ends it, event by event as all at once."""
+    broken = event(envelope([{"index": 0, "delta": {"content": " you"}, "error": {"message": "No."}}]))
+    chunks = [*say("Hi")[:2], broken, DONE]
+    assert send(chunks).body == send([b"".join(chunks)]).body
+    assert NOTE not in spoken(send(chunks).body)

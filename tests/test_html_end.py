@@ -58,3 +58,13 @@ def test_words_in_a_page_are_escaped(tmp_path: Path) -> None:
 
     labeler = house(tmp_path, 'disclaimers: [{words: "A <b> & c"}]')
     assert "<p>A &lt;b&gt; &amp; c</p>\n</body>" in labeler.text(PAGE).content
+
+
+def test_the_end_of_a_block_counts_wherever_it_stands_in_a_line() -> None:
+    """A minified script on one line is closed, however long the line and however it is cut."""
+    text = f"<script>{'x' * 10_000}</script> ok {'y' * 10_000}\n```python\nprint(1)"
+    labelled = SHIPPED.text(text).content
+    assert labelled.endswith(f"print(1)\n```{S}")
+    for size in (7, 1000, 5000, 9000, len(text)):
+        pieces = [text[at : at + size] for at in range(0, len(text), size)]
+        assert "".join(SHIPPED.stream(pieces)) == labelled

@@ -267,3 +267,11 @@ def test_a_label_of_the_interface_stands_in_header_and_one_event(tmp_path: Path)
     assert 'label=%"%e3%80%90AI%e7%94%9f%e6%88%90%e3%80%91"' in passed.reply.headers["labeler"]
     assert passed.outcome.state == "applied"
     assert send([passed.body], labeler=labeler).body == passed.body
+
+
+def test_words_that_end_in_those_of_another_are_said_once(tmp_path: Path) -> None:
+    """The longer ones are recognised first, so that a second pass adds nothing."""
+    labeler = house(tmp_path, "disclaimers: [{words: 仅供参考}, {words: 内容由AI生成，仅供参考}]")
+    once = labeler.text("Hi").content
+    assert labeler.text(once).content == once
+    assert "".join(labeler.stream(list(once))) == once

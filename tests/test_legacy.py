@@ -191,3 +191,13 @@ def test_every_prompt_of_a_batch_is_a_question(at: int) -> None:
 def test_a_chat_answer_on_the_legacy_path_is_an_unknown_shape() -> None:
     """Choices without `text` are withheld: nobody could say where the answer stands."""
     assert complete({"index": 0, "message": {"content": "Hi"}}).reply.status == 502
+
+
+@pytest.mark.parametrize("where", ["message", "delta"])
+def test_an_empty_text_hides_no_other_one(where: str) -> None:
+    """A text in a place that this dialect does not know is no empty answer."""
+    choice = {"index": 0, "text": "", where: {"content": "Secret"}}
+    blocked = send([json.dumps({"choices": [choice]}).encode()], path=LEGACY, content_type=JSON)
+    assert (blocked.reply.status, b"Secret" in blocked.body) == (502, False)
+    streamed = send([event({"choices": [choice]}), DONE], path=LEGACY)
+    assert b"Secret" not in streamed.body

@@ -84,7 +84,16 @@ def test_gbk_stays_gbk(labeler: Labeler) -> None:
 
 
 @pytest.mark.parametrize(
-    "charset", ["latin-1", "utf-16", "utf-16-le", "utf-32", "no-such-thing", "base64", "rot13"]
+    "charset",
+    [
+        *("latin-1", "utf-16", "utf-16-le", "utf-32", "no-such-thing", "base64", "rot13"),
+        *(
+            "iso-2022-jp",
+            "iso2022_kr",
+            "hz",
+            "utf-7",
+        ),  # in which a byte's meaning depends on what stood before
+    ],
 )
 def test_charsets_that_cannot_hold_the_label(labeler: Labeler, tmp_path: Path, charset: str) -> None:
     """Such a text is withheld, or passes as it came where the policy says so."""

@@ -129,7 +129,7 @@ class EventBody(Records):
                     text = _loads(data[string])
                 except ValueError:
                     text = None  # it is no string that stands in the mould
-        if text is None:
+        if not text:
             found = self._open_text(data)
             if found is None:
                 return False

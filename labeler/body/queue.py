@@ -3,7 +3,7 @@ and what overtakes it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from functools import partial
 from typing import Any
 
@@ -67,32 +67,56 @@ class Queue(Body):
 
     @property
     def _repeated(self) -> bool:
-        """Whether a text that a guard may stop came in copies alone, which are read at its end."""
-        return self.job.stops and any(
-            isinstance(part, Text) and self._slots[part.slot].fresh for _, part, _ in self._late
-        )
+        """Whether a text that comes in copies alone waits for its end: the last copy, and where a guard may
+        stop it, which reads that one, all of them."""
+        return (self.job.stops or len(self._held) < HELD) and any(map(self._waits, self._late))
+
+    def _waits(self, late: tuple[Record, Text | Shift, bool]) -> bool:
+        return isinstance(late[1], Text) and self._slots[late[1].slot].fresh
+
+    def _supersede(self, slots: Container[int]) -> None:
+        """Copies of answers in these slots that wait are not the last ones."""
+        old = {id(late[0].piece) for late in self._late if late[1].slot in slots and self._waits(late)}
+        if old:
+            self._catch_up({id(record.piece) for record, _, _ in self._late} - old)
+
+    def _last_copy(self, index: int) -> tuple[Record, Text] | None:
+        """Take the last copy of an answer that came in copies alone; None where there is none."""
+        for at in reversed(range(len(self._late))):
+            record, part, _ = self._late[at]
+            if part.slot == index and isinstance(part, Text) and self._waits(self._late[at]):
+                del self._late[at]
+                return record, part
+        return None
+
+    def _slot(self, index: int) -> Slot:
+        slot = self._slots.get(index)
+        if slot is None:
+            slot = self._slots[index] = Slot(self.job.plan, self.job.limits.answer, self.job.reader())
+        return slot
 
     def settled(self) -> bytes:
         return self._leave()
 
     def _leave(self) -> bytes:
         """Let go what waits for nothing: all of it, or what stands before the sentences that guards have
-        not read to their end."""
+        not read to their end, and before the last copy of a text that comes in copies."""
         if not self._undecided:
             return self._flush()
         slots = self._slots.values()
-        if not self.job.stops or self._drawing or self._end_at >= 0 or self._repeated:
+        if self._drawing or self._end_at >= 0 or any(slot.holding for slot in slots):
             return b""
-        if any(slot.holding for slot in slots):
+        if self.job.stops and self._repeated:
             return b""
         firsts = {id(slot.unread_from()[0].piece) for slot in slots if slot.unread}
+        firsts |= {id(late[0].piece) for late in self._late if self._waits(late)}
         at = next(at for at, piece in enumerate(self._held) if id(piece) in firsts)
         if not at:
             return b""
         leaves, self._held = self._held[:at], self._held[at:]
         stay = {id(piece) for piece in self._held}
         if self._late:
-            self._catch_up()
+            self._catch_up(stay)
         for record in self._touched:
             record.locate()
         self._touched = [record for record in self._touched if id(record.piece) in stay]
@@ -113,10 +137,14 @@ class Queue(Body):
             record.insert_words(text, [(insertion.at, insertion.words)])
             self._touched.append(record)
 
-    def _catch_up(self) -> None:
-        """What repeats an answer or points into it follows, once it is known how the answer begins."""
+    def _catch_up(self, stay: Container[int] = ()) -> None:
+        """What repeats an answer or points into it follows, once it is known how the answer begins; but for
+        pieces that `stay`, by their ids."""
         late, self._late = self._late, []
         for record, part, ended in late:
+            if id(record.piece) in stay:
+                self._late.append((record, part, ended))
+                continue
             slot = self._slots[part.slot]
             if isinstance(part, Text):
                 self._insert(slot.repeat((record, part), part.text, ended=ended))

@@ -101,6 +101,8 @@ class Records(Queue):
         if self._end_at >= 0 and not silent:
             self._end_at = -1  # usage was told on the way: the answer goes on
         wholes = {part.slot: part for part in parts if isinstance(part, Text) and part.whole}
+        if self._late and not self.job.stops:
+            self._supersede(wholes)
         for part in parts:
             if isinstance(part, Failure):
                 return self._upstream_error(record.piece.raw)
@@ -116,7 +118,8 @@ class Records(Queue):
             elif isinstance(part, Shift) or (isinstance(part, Text) and part.whole):
                 if isinstance(part, Text) and self.pictures.wanted:
                     self._look(None, record, part)
-                self._late.append((record, part, self._slot(part.slot).state == CLOSED))
+                if isinstance(part, Shift) or part.slot in wholes:
+                    self._late.append((record, part, self._slot(part.slot).state == CLOSED))
             elif isinstance(part, Text):
                 self._text(record, part)
             elif isinstance(part, Tool):
@@ -136,12 +139,6 @@ class Records(Queue):
             if slot.holding and (len(self._held) >= HELD or (silent and slot.blank)):
                 self._insert(slot.settle())
         return self._leave()
-
-    def _slot(self, index: int) -> Slot:
-        slot = self._slots.get(index)
-        if slot is None:
-            slot = self._slots[index] = Slot(self.job.plan, self.job.limits.answer, self.job.reader())
-        return slot
 
     def _tool(self, index: int) -> None:
         """What follows is not for people: nothing is waited for any more."""
@@ -171,10 +168,7 @@ class Records(Queue):
         slot = self._slot(index)
         slot.ends_at((record, None))
         if slot.fresh and index in wholes:
-            self._insert(slot.complete((record, wholes[index]), wholes[index].text))
-            if slot.stopped is not None:
-                raise Stopped
-            return []
+            self._late.append((record, wholes.pop(index), False))
         own = [p for p in parts if isinstance(p, Text) and not p.whole and p.slot == index and p.text]
         return self._close_slot(index, (record, own[-1]) if own else None)
 
@@ -187,7 +181,10 @@ class Records(Queue):
         if slot.state == CLOSED:
             return []
         self._ended(index)
-        insertions, words = slot.close(failed=failed)
+        if (copy := None if failed else self._last_copy(index)) is not None:
+            insertions, words = slot.complete(copy, copy[1].text), ""
+        else:
+            insertions, words = slot.close(failed=failed)
         if slot.stopped is not None:
             raise Stopped
         self._insert(insertions)

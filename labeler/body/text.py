@@ -12,6 +12,9 @@ from labeler.labels.pieces import Insertion
 from labeler.labels.slot import Slot
 from labeler.values import SlotOutcome
 
+_STATEFUL = "iso2022", "hz", "utf-7"
+"""Encodings in which a byte means what an escape before it says."""
+
 
 class TextBody(Body):
     """One slot over the whole body. Bytes pass as they came; a character cut in two waits.
@@ -72,6 +75,9 @@ class TextBody(Body):
 
     def _check(self) -> None:
         try:
+            if codecs.lookup(self._charset).name.startswith(_STATEFUL):
+                msg = f"what stands behind a label in {self._charset} would depend on what stood before it"
+                raise ContentError(msg)
             if self._encoded("A") != b"A":
                 msg = f"the charset {self._charset} is none in which ASCII stands for itself"
                 raise ContentError(msg)

@@ -146,6 +146,7 @@ class OpenAIChat:
             and choice.get("finish_reason") is None
             and "message" not in choice
             and "content_filter_offsets" not in choice
+            and "error" not in choice
             and "error" not in doc
             and "aigc" not in doc
         ):
@@ -165,6 +166,7 @@ class OpenAIChat:
             or choice.get("finish_reason") is not None
             or "message" in choice
             or "content_filter_offsets" in choice
+            or "error" in choice
             or not delta.keys() <= _QUIET
             or delta.get("role") == "tool"
         ):

@@ -48,7 +48,9 @@ class OpenAILegacy(OpenAIChat):
 
     def alone(self, doc: Any) -> Text | None:
         choice = only_choice(doc)
-        if choice is None or choice.get("logprobs") or type(choice.get("text")) is not str:
+        if choice is None or choice.get("logprobs"):
+            return None
+        if type(choice.get("text")) is not str or not choice["text"]:
             return None
         return Text(slot_of(choice, 0), ("choices", 0, "text"), choice["text"])
 
@@ -59,7 +61,7 @@ class OpenAILegacy(OpenAIChat):
         if choice.get("finish_reason") is not None or choice.get("logprobs"):
             return None
         text, index = choice.get("text"), choice.get("index", 0)
-        return (index, text) if type(text) is str and type(index) is int else None
+        return (index, text) if type(text) is str and text and type(index) is int else None
 
     def chunk(self, like: Doc, slot: int, words: str) -> bytes:
         said = b'{"index":%d,"text":"%s","logprobs":null,"finish_reason":null}'
@@ -76,7 +78,7 @@ class OpenAILegacy(OpenAIChat):
     def _choice(self, choice: Doc, at: int, slot: int) -> Iterator[Part]:
         path: Path = ("choices", at)
         text = choice.get("text")
-        if isinstance(text, str):
+        if isinstance(text, str) and text:
             yield Text(slot, (*path, "text"), text)
         elif text:
             yield Unknown((*path, "text"), "is no text")

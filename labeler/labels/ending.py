@@ -15,6 +15,9 @@ _FOLD = 8192
 _TAIL = 8192
 _ENCLOSING = re.compile(r"<(?:[!?]|script|pre|style|textarea)", re.IGNORECASE)
 _PAGE = re.compile(r"\s*<(?:!doctype\s+html|html)\b", re.IGNORECASE)
+_START, _CUT = 4096, 16
+"""Characters of a long line that are kept at its start, and at its end, where a tag may be cut."""
+_BLOCK_ENDS = re.compile(r"</(?:script|pre|style|textarea)>|-->|\?>|\]\]>|>", re.IGNORECASE)
 _BODY_END = re.compile(r"</body\s*>\s*</html\s*>\s*\Z", re.IGNORECASE)
 
 
@@ -58,7 +61,7 @@ class Ending:
         self._tail = (self._tail + text)[-_TAIL:] if len(text) < _TAIL else text[-_TAIL:]
         *lines, self._line = (self._line + text).split("\n")
         if len(self._line) > _TAIL:
-            self._line = self._line[:_TAIL]  # no fence is that long: its start decides
+            self._line = _shortened(self._line)
         for line in lines:
             self._blocks.line(line)
 
@@ -75,14 +78,22 @@ class Ending:
         return ("" if self._tail.endswith("\n") else "\n") + self._blocks.open + words
 
 
+def _shortened(line: str) -> str:
+    """A long line as far as it tells what is open behind it: its start, no fence is longer, and the ends of
+    HTML blocks that stand in the rest."""
+    ends = dict.fromkeys(_BLOCK_ENDS.findall(line, _START - _CUT))
+    return f"{line[:_START]}{''.join(ends)}{line[-_CUT:]}"
+
+
 def unsaid(text: str, stamps: tuple[Stamp, ...]) -> tuple[Stamp, ...]:
     """Those of `stamps` whose exact words do not stand at the end of `text` yet."""
     missing = stamps
     while missing:
         text = text.rstrip()
-        hit = next((stamp for stamp in missing if text.endswith(stamp.words)), None)
-        if hit is None:
+        said = [stamp for stamp in missing if text.endswith(stamp.words)]
+        if not said:
             break
+        hit = max(said, key=lambda stamp: len(stamp.words))  # words may end in those of another
         missing = tuple(stamp for stamp in missing if stamp is not hit)
         text = text[: -len(hit.words)]
     return missing

@@ -40,7 +40,7 @@ class Slot(Heard):
         self._limit = limit
         self._pending: list[Piece] = []
         self._waiting = 0
-        self._fed = False
+        self._fed = self._came_whole = False
         self._kept: list[str] = []
         self._thought = Ending()
         self._length = 0
@@ -144,6 +144,9 @@ class Slot(Heard):
         `ended` there or not."""
         if self.fresh:
             return self._snapshot(handle, text)
+        if self._came_whole:
+            inserts, _, _ = whole(text, self.plan, tool=self.tool)
+            return [Insertion(handle, at, words) for at, words in inserts]
         given = [Insertion(handle, at, words) for at, words in self.given if at <= len(text)]
         if self._foot and ended:
             given.append(Insertion(handle, len(text), self._foot))
@@ -153,7 +156,7 @@ class Slot(Heard):
         """Take a whole answer that never came in pieces, and end it."""
         self._read_whole(text)
         inserts, self.said, self.reason = whole(text, self.plan, tool=self.tool)
-        self.state = CLOSED
+        self.state, self._came_whole = CLOSED, True
         return [Insertion(handle, at, words) for at, words in inserts]
 
     def outcome(self, index: int, number: str) -> SlotOutcome:
