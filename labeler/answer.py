@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from labeler.body import Body, Draw, EventBody, JsonBody, PictureBody, TextBody, Work
+from labeler.body import BROKEN_OFF, Body, Draw, EventBody, JsonBody, PictureBody, TextBody, Work
 from labeler.dialects import Dialect
 from labeler.errors import ContentError, LabelerError
 from labeler.framing.coding import Decoder, decoder
@@ -22,6 +22,7 @@ from labeler.values import Exchange, Outcome, State, Verdict
 
 Step = tuple[Start | None, bytes]
 WITHHELD = "This answer could not be labelled as AI-generated content and was withheld: {}"
+_BLANKS = 1 << 16  # bytes of white space that may stand before what tells which kind a body is
 _NEITHER = "the body is neither JSON nor an event stream"
 
 
@@ -140,7 +141,7 @@ class Answer:
             except ContentError as error:
                 return self._fail(str(error))
         if self._body is None:
-            return self._empty()
+            return self._empty() if clean else self._fail(BROKEN_OFF, self._sniffed)
         return self._emit(self._body.close(clean=clean), last=True)
 
     def finish(self, data: bytes) -> Step:
@@ -235,7 +236,7 @@ class Answer:
         kind = kind_of(data, blank="json" if "json" in self._head.media else None)
         if kind is None:
             self._sniffed = data
-            return None, b""
+            return self._fail(_NEITHER, data) if len(data) > _BLANKS else (None, b"")
         if not kind:
             return self._fail(_NEITHER, data)
         start, out = self._take(kind)
@@ -292,8 +293,7 @@ class Answer:
         self, state: str, reason: str = "", *, changed: bool = False, length: int | None = None
     ) -> Start:
         self._sent = True
-        said = self._plan
-        start, exchange, verdict = self._start, self.exchange, self._verdict
+        start, exchange, verdict, said = self._start, self.exchange, self._verdict, self._plan
         setting, mute = self._setting, self._mute
         return announced(
             start, exchange, verdict, setting, state, reason, said, changed=changed, length=length, mute=mute

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from functools import lru_cache
-from posixpath import normpath
 
 from labeler.config import Service
 from labeler.dialects import DIALECTS, Dialect, claimed
+from labeler.policy.patterns import plain_path
 
 _FETCHED = ("GET", "POST", "HEAD")  # the answer to HEAD says nothing of the file as it was without labels
 _METHODS = {"text": _FETCHED, "picture": _FETCHED}
-_PARAMETERS = re.compile(";[^/]*")
 _KEPT = 256  # characters of a path whose claim is remembered
 
 
@@ -52,7 +50,7 @@ class Claims:
         # Many servers take `//`, `/.`, `;x` and a slash at the end as none, and some any case; a regular
         # expression's `$` (Starlette) stands before a last line feed too: the client must not choose a
         # spelling that nobody claims, nor one that is exempt.
-        written, path = _plain(path), _plain(path.rstrip("\n"))
+        written, path = plain_path(path), plain_path(path.rstrip("\n"))
         rule = self._service.rule(path, written)
         dialect = claimed(path.lower())
         if rule is None:
@@ -61,7 +59,3 @@ class Claims:
             dialect = DIALECTS[rule.dialect]
         said = (rule.scenarios, rule.unread, rule.exempt, rule.assume_visible, rule.path)
         return Claim(path, dialect, *said)
-
-
-def _plain(path: str) -> str:
-    return "/" + normpath(_PARAMETERS.sub("", path)).lstrip("/")

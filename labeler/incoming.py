@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import cast
 
 from starlette.types import Message, Receive, Scope
 
@@ -15,6 +16,8 @@ from labeler.values import Exchange
 
 _LARGE = 1 << 20
 """Bytes of a request whose reading would keep others waiting: 1 MiB of short turns takes 60 ms."""
+_SMALL = 1 << 16
+"""Bytes of a piece of a request: smaller ones are put together, so that not each byte costs a message."""
 _NOT_READ = unread("not read")
 
 
@@ -30,21 +33,19 @@ class Incoming:
 
     async def read(self) -> None:
         """Read it; do so once, before the app is called."""
-        limit, replay = self._labeler.service.limits.request, self._replay
+        limit = self._labeler.service.limits.request
         message = await self._receive()
         body = message.get("body", b"")
-        replay.append(message)
         size = len(body)
-        while message.get("more_body") and size <= limit:
-            message = await self._receive()
-            replay.append(message)
-            size += len(message.get("body", b""))
+        self._replay = [message]
+        if message.get("more_body"):
+            message, size = await self._pieces(body, limit)
         headers = self._headers = joined(self.scope["headers"])
         if message["type"] != "http.request" or size > limit:
             self.request = unread(f"longer than {limit} bytes" if size > limit else "the client left")
             return
-        if len(replay) > 1 or type(body) is not bytes:
-            body = b"".join([message.get("body", b"") for message in replay])
+        if size > len(body) or type(body) is not bytes:
+            body = b"".join([message.get("body", b"") for message in self._replay])
         ask, query = self._labeler.request, self.scope.get("query_string", b"")
         if size > _LARGE:
             read = await asyncio.to_thread(ask, self._claim, headers, body, query)
@@ -54,6 +55,30 @@ class Incoming:
         if read.body is not body:
             self._replay = [{"type": "http.request", "body": read.body, "more_body": False}]
             self.scope["headers"] = with_length(self.scope["headers"], len(read.body))
+
+    async def _pieces(self, first: bytes, limit: int) -> tuple[Message, int]:
+        """Read the rest of a body that comes in pieces, the small ones of which are put together; the last
+        message, and the size."""
+        kept: list[bytes | bytearray] = [first]
+        size, message = len(first), cast("Message", {"type": "http.request", "more_body": True})
+        while message.get("more_body") and size <= limit:
+            message = await self._receive()
+            if message["type"] != "http.request":
+                break
+            piece = message.get("body", b"")
+            size += len(piece)
+            if len(kept[-1]) >= _SMALL:
+                kept.append(piece)
+            else:
+                if type(kept[-1]) is not bytearray:
+                    kept[-1] = bytearray(kept[-1])
+                kept[-1] += piece
+        self._replay = [{"type": "http.request", "body": bytes(one), "more_body": True} for one in kept]
+        if message["type"] == "http.request":
+            self._replay[-1]["more_body"] = message.get("more_body", False)
+        else:
+            self._replay.append(message)
+        return message, size
 
     async def next(self) -> Message:
         """What the app receives."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from collections.abc import Iterable
@@ -53,7 +54,7 @@ class Reminders:
         names = [name for name in verdict.scenarios if name in self._remind]
         if self._store is None or not names:
             return Reminded(exchange, verdict)
-        session = session or self._session(exchange)
+        session = json.dumps(session) if session else self._session(exchange)
         if not session:
             self._warn(names)
             return self._due(exchange, verdict, dict.fromkeys(names, 0), (NO_SESSION,))
@@ -116,7 +117,7 @@ class Reminders:
             found = _cookie(exchange.headers.get("cookie", ""), said.cookie)
         else:
             found = next(values_at(exchange.fields, said.field.split(".")), "") if said.field else ""
-        return "\n".join((*exchange.tenants, found)) if found else ""
+        return json.dumps([*exchange.tenants, found]) if found else ""
 
 
 def _cookie(header: str, name: str) -> str:

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from labeler.config import Service
 from labeler.notices import Event, Notice, Notifier
 from labeler.policy import PolicySet
+from labeler.policy.guard import any_of
+from labeler.policy.patterns import well_formed
 from labeler.policy.topics import fold
 from labeler.values import Exchange, Outcome, SlotOutcome
 
@@ -22,7 +24,7 @@ class Telling:
         self._service = service
         said = service.notices
         self._handoffs = {
-            one.id: (one.handoff.webhook, tuple(map(fold, one.handoff.asks)))
+            one.id: (one.handoff.webhook, any_of(one.handoff.asks))
             for one in service.policies.policies
             if one.handoff is not None and one.handoff.webhook
         }
@@ -52,10 +54,10 @@ class Telling:
 
     def _notices(self, exchange: Exchange, outcome: Outcome) -> Iterator[tuple[str, Notice]]:
         scenarios = outcome.verdict.scenarios if outcome.verdict else ()
-        asked = fold(exchange.messages[-1][:QUESTION]) if exchange.messages else ""
+        asked = fold(well_formed(exchange.messages[-1][:QUESTION])) if exchange.messages else ""
         for name in scenarios:
-            url, asks = self._handoffs.get(name, ("", ()))
-            if url and any(word in asked for word in asks):
+            url, asks = self._handoffs.get(name, ("", None))
+            if asks is not None and asks(asked) is not None:
                 yield url, self._notice("handoff", exchange, scenarios, name)
         if self._review is not None:
             for slot in outcome.slots:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import subprocess
@@ -13,8 +14,10 @@ from typing import Any
 
 import pytest
 
+from labeler import Labeler, LabelMiddleware, Outcome
 from labeler.cli import policy
 from labeler.errors import PolicyError
+from tests.asgi_tools import JSON, Scripted, answer, ask, call, chat
 
 ROOT = Path(__file__).parents[1]
 
@@ -82,6 +85,17 @@ def test_check_warns_of_what_is_allowed_but_weak(tmp_path: Path, capsys: pytest.
     assert "house.yaml:6:10: streams: a stream that breaks off" in err
     assert "house.yaml:7:13: on_failure:" in err
     assert "\x1b" not in err
+
+
+@pytest.mark.parametrize("word", [" ", "\u3000", "\u200b"])
+def test_a_blank_word_asks_for_nobody(tmp_path: Path, word: str) -> None:
+    """Every message would have it, and the desk would be told of each."""
+    text = HOUSE + f"handoff: {{words: 转人工, asks: [转人工, {json.dumps(word)}]}}\n"
+    with pytest.raises(PolicyError) as caught:
+        run("check", "--config", house(tmp_path, text))
+    assert [(one.field, one.message) for one in caught.value.problems] == [
+        ("handoff.asks[1]", "the word is empty")
+    ]
 
 
 DESK = """\
@@ -173,6 +187,29 @@ def test_test_fails_with_what_was_expected_and_found(
     assert "1 failed" in out
 
 
+def test_test_fails_on_a_house_s_own_example_on_an_exempt_route(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing is labelled there; one that expects nothing is right, and shipped examples know of no exemption."""
+    examples = """\
+  - {ask: 你好, route: /house/x, scenarios: [house]}
+  - {ask: 发烧, route: /titles, scenarios: [medical]}
+  - {ask: 你好, route: /titles, scenarios: []}
+"""
+    config = house(tmp_path, HOUSE.partition("  - {ask")[0] + examples)
+    assert run("test", "--config", config) == 1
+    out = capsys.readouterr().out
+    assert (
+        "house.yaml:10 发烧 (route /titles): expected [medical], found [] (/titles is exempt: titles only)\n"
+        in out
+    )
+    assert out.endswith(" 1 failed\n")
+    for word in ("shipped", "strict"):
+        text = f"policies: [{word}]\njurisdictions: [cn, eu]\nroutes: [{{path: /**, exempt: all of it}}]\n"
+        (tmp_path / "labeler.yaml").write_text(text, encoding="utf-8")
+        assert run("test", "--config", config) == 0
+
+
 def test_explain_shows_rule_words_and_labels(capsys: pytest.CaptureFixture[str]) -> None:
     """Which rule matched on which words, and what would be said."""
     assert run("explain", "孩子发烧39度怎么办") == 0
@@ -212,6 +249,47 @@ def test_explain_speaks_json(capsys: pytest.CaptureFixture[str]) -> None:
 def test_explain_takes_every_signal(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
     """Route, model and repeated headers are part of the request."""
     assert explained(capsys, "你好", *words)["scenarios"] == ["general", "medical"]
+
+
+TEAM = """\
+id: team
+version: "1"
+title: Team
+match: {any: [{header: {name: X-Team, value: nurses}}, {tenant: acme}, {header: {name: X-Ward, value: 儿科}}]}
+disclaimers: [{words: 仅供内部使用}]
+examples: [{ask: 你好, headers: {x-team: nurses}, scenarios: [team]}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("headers", "found"),
+    [
+        (["X-Team: nurses", "x-team: cooks"], True),
+        (["X-Team: cooks", "x-team: nurses"], True),
+        (["X-Team: cooks"], False),
+        (["Authorization: Bearer key"], True),
+        (["X-Api-Key: key"], True),
+        (["Authorization: Bearer other"], False),
+        (["X-Ward: 儿科"], False),  # servers take its bytes for Latin-1
+    ],
+)
+def test_explain_reads_headers_as_the_middleware_does(
+    tmp_path: Path, headers: list[str], found: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All values of a repeated one, and a tenant's key; what is found is what a running service finds."""
+    config = house(tmp_path, TEAM)
+    with open(config, "a", encoding="utf-8") as file:
+        file.write(f"tenants: [{{name: acme, keys: [{hashlib.sha256(b'key').hexdigest()}]}}]\n")
+    words = [word for header in headers for word in ("--header", header)]
+    assert ("team" in explained(capsys, "你好", "--config", config, *words)["scenarios"]) == found
+    app = Scripted(*answer(chat()))
+    outcomes: list[Outcome] = []
+    sent = [(name, value.strip()) for name, _, value in (header.partition(":") for header in headers)]
+    labelled = LabelMiddleware(app, labeler=Labeler.load(config, on_outcome=outcomes.append))
+    latin = [(name, value.encode().decode("latin-1")) for name, value in sent]
+    call(labelled, ask(), headers=[*JSON.items(), *latin])
+    assert outcomes[0].verdict is not None
+    assert ("team" in outcomes[0].verdict.scenarios) == found
 
 
 @pytest.mark.parametrize(
@@ -378,6 +456,24 @@ def test_a_full_disk_is_told_in_a_line() -> None:
             call, check=False, stdout=full, stderr=subprocess.PIPE, text=True, env=_buffered()
         )
     assert (done.returncode, done.stderr) == (1, "labeler: [Errno 28] No space left on device\n")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names are Unicode there")
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        ([b"--config", b"n\xff.yaml", b"policy", b"check"], 2, b"n\\udcff.yaml: the file cannot be read"),
+        ([b"policy", b"explain", b"x", b"--route", b"/\xff"], 0, b"nothing claims /\\udcff"),
+        ([b"policy", b"explain", b"x", b"--messages", b"n\xff"], 2, b"n\\udcff"),
+    ],
+)
+def test_what_is_no_utf_8_is_escaped(tmp_path: Path, words: list[bytes], code: int, says: bytes) -> None:
+    """File names and arguments may be any bytes; both streams take them."""
+    call: list[str | bytes] = [sys.executable, "-m", "labeler", *words]
+    done = subprocess.run(call, check=False, capture_output=True, cwd=tmp_path, env=_buffered())
+    assert done.returncode == code
+    assert says in done.stdout + done.stderr
+    assert b"Traceback" not in done.stderr
 
 
 def test_a_closed_stream_is_an_empty_one() -> None:

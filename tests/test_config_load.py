@@ -157,6 +157,48 @@ def test_a_word_leaves_out_what_no_jurisdiction_asks_for(tmp_path: Path, word: s
     assert "general" not in [one.id for one in found[0].policies]
 
 
+def test_a_folder_s_policies_end_in_either_suffix(tmp_path: Path) -> None:
+    """A policy in a file that ends in .yml is in use too."""
+    house = 'id: {}\nversion: "1"\ntitle: x\nmatch: {{always: true}}\nmarker: {{words: AI生成}}\n'
+    (tmp_path / "house").mkdir()
+    for name, suffix in (("b", "yml"), ("a", "yaml"), ("c", "txt")):
+        text = house.format(name) + "examples: [{ask: x, scenarios: []}]\n"
+        (tmp_path / "house" / f"{name}.{suffix}").write_text(text, encoding="utf-8")
+    made = service(tmp_path, "policies: [general, ./house]\n")
+    assert [policy.id for policy in made.policies.policies] == ["general", "a", "b"]
+
+
+@pytest.mark.parametrize("default", ["", "default:\n"])
+def test_a_blank_default_is_none(tmp_path: Path, default: str) -> None:
+    """Without `cn` it is the first jurisdiction's, however many mistakes there are beside it."""
+    assert service(tmp_path, f"{default}jurisdictions: [eu]\n").default == "eu"
+    found = problems(tmp_path, f"{default}jurisdictions: [eu]\nmode: x\n")
+    assert [one.field for one in found] == ["mode"]
+
+
+@pytest.mark.parametrize("entry", ["medcal", "./medcal.yaml", "./none/"])
+def test_a_default_that_may_be_the_missing_policy_is_no_mistake(tmp_path: Path, entry: str) -> None:
+    """The name that leads nowhere is told, and not what follows from it."""
+    (problem,) = problems(tmp_path, f"policies: [{entry}]\n")
+    assert "medcal" in str(problem) or "none" in str(problem)
+
+
+@pytest.mark.parametrize(
+    ("text", "field"),
+    [
+        ("tenants: [{name: a, keys: sk-secretkey}]", "tenants[0].keys"),
+        ("tenants: [{name: a, keys: 4711471147114711}]", "tenants[0].keys"),
+        ("tenants: sk-secretkey", "tenants"),
+    ],
+)
+def test_a_key_in_the_wrong_place_is_not_repeated(tmp_path: Path, text: str, field: str) -> None:
+    """Messages end up in logs; what would be right is said without it."""
+    (problem,) = problems(tmp_path, text)
+    assert (problem.field, problem.message) == (field, "must be a list")
+    assert "secret" not in str(problem)
+    assert "4711" not in str(problem)
+
+
 def test_two_that_are_named_apart_do_not_share_an_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody can tell which one is meant; the other one is named so that it can be found."""
     monkeypatch.chdir(tmp_path)

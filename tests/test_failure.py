@@ -391,3 +391,19 @@ def test_failure_of_one_request_is_its_own() -> None:
     assert isinstance(broken.error, BlockedError)
     assert said(fine.body) == f"{MARK}Hello\n\n{GENERAL}"
     assert sorted(outcome.state for outcome in one.outcomes) == ["applied", "failed"]
+
+
+def test_a_json_answer_that_breaks_off_before_its_first_byte_is_a_failure() -> None:
+    """The upstream's head alone is no answer without a body."""
+    one = service()
+    got = one.call(Scripted(start(200), ConnectionError("gone")))
+    assert (one.outcome.state, one.outcome.reason) == ("failed", "broken off before its end")
+    assert isinstance(got.error, ConnectionError)
+
+
+def test_endless_white_space_is_a_failure() -> None:
+    """Where no media type tells what a body is, blanks before it are not kept for ever."""
+    one = service()
+    blanks = [b" " * 1000] * 100
+    got = one.call(Scripted(*answer(blanks, {"content-type": "text/html"})))
+    assert (got.status, one.outcome.state) == (502, "failed")

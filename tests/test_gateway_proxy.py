@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from urllib.parse import quote, unquote_to_bytes, urlsplit
 import pytest
 
 from labeler.gateway.proxy import Proxy
-from tests.servers import serve
+from tests.servers import serve, serve_raw
 
 Pairs = list[tuple[str, str]]
 
@@ -396,3 +397,40 @@ def test_missing_package_names_the_extra(package: str) -> None:
     done = subprocess.run(call, capture_output=True, text=True, check=False, timeout=30)
     assert done.returncode == 2
     assert done.stderr == f"{package} is not installed: pip install 'aigc-labeler[gateway]'\n"
+
+
+def dialled(base: str) -> socket.socket:
+    """A connection of one's own to a server."""
+    return socket.create_connection(("127.0.0.1", urlsplit(base).port or 0), timeout=10)
+
+
+@pytest.mark.parametrize("http", ["httptools", "h11"])
+def test_a_length_that_was_announced_for_nothing_is_not_passed_on(http: str) -> None:
+    """Beside `Upgrade` a server may hand on a body's length without its bytes: sent upstream, it would have the
+    next request on that connection taken for the body."""
+    got: list[bytes] = []
+
+    async def upstream(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while head := await reader.read(65536):
+            got.append(head)
+            writer.write(b"HTTP/1.1 401 No\r\ncontent-length: 2\r\n\r\n{}")
+        writer.close()
+
+    with serve_raw(upstream) as url, serve(Proxy({"/": url}), http=http) as base, dialled(base) as client:
+        client.sendall(
+            b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: x\r\n"
+            b"content-length: 40\r\n\r\n" + b"x" * 40
+        )
+        assert client.recv(65536).startswith(b"HTTP/1.1 4")
+    (head,) = got
+    length = int(re.findall(rb"content-length: (\d+)", head.lower())[0])
+    assert len(head.partition(b"\r\n\r\n")[2]) == length
+
+
+@pytest.mark.parametrize("http", ["httptools", "h11"])
+def test_a_fragment_hides_no_path(upstream: str, http: str) -> None:
+    """`#` ends a path for the upstream; where a server leaves it there, the request is refused."""
+    with serve(Proxy({"/": upstream}), http=http) as base, dialled(base) as client:
+        client.sendall(b"GET /v1/models#x HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+        answer = b"".join(iter(lambda: client.recv(65536), b""))
+    assert answer.startswith(b"HTTP/1.1 400") or b'"/v1/models?"' in answer

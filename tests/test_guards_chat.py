@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import pytest
 
 from labeler import Labeler
 from labeler.values import Guarded
-from tests.driver import JSON, send
+from tests.driver import JSON, house, send
 from tests.guard_tools import (
     ANSWER,
     BEFORE,
@@ -302,3 +303,37 @@ def test_one_choice_does_not_hold_back_what_stands_before_its_sentence(labeler: 
     passed = send([*both, chunk({}, "stop"), chunk({}, "stop", 1), DONE], labeler=labeler)
     assert passed.waiting[:2] == [0, 2]
     assert spoken(passed.body, 0) == spoken(passed.body, 1) == labelled("好。再")
+
+
+@pytest.mark.parametrize("action", ["", "stop", "disclaim"])
+def test_a_pause_does_not_end_what_is_read_of_an_answer(tmp_path: Path, action: str) -> None:
+    """A tool call, or an end that was none, between two texts: the second is looked at like the first."""
+    other = """
+        id: other
+        version: "1"
+        title: O
+        match: {any: [{route: /zz/**}, {answer: {words: [处方]}}]}
+        disclaimers: [{words: 遵医嘱哦}]
+        examples: [{ask: Hi, route: /zz/a, scenarios: [other]}]
+    """
+    (tmp_path / "other.yaml").write_text(dedent(other), encoding="utf-8")
+    dose = (
+        f"guards: {{dose: {{find: [{{words: [阿莫西林]}}], action: {action}, words: 慎用}}}}\n"
+        if action
+        else ""
+    )
+    house(tmp_path, dose)
+    service = "policies: [house.yaml, other.yaml]\ndefault: house\n"
+    (tmp_path / "labeler.yaml").write_text(service, encoding="utf-8")
+    labeler = Labeler.load(tmp_path / "labeler.yaml")
+    for pause in (chunk(CALL), chunk({}, "stop")):
+        stream = [
+            chunk({"content": "我查一下"}),
+            pause,
+            chunk({"content": "。这是处方药。"}),
+            chunk({}, "stop"),
+            DONE,
+        ]
+        passed = send(stream, labeler=labeler)
+        assert "遵医嘱哦" in spoken(passed.body)
+        assert [one.scenario for one in passed.outcome.slots[0].because] == ["other"]

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import re
+from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from labeler import Labeler
 from tests.guard_tools import (
     ANSWER,
     BEFORE,
     DOSE,
+    RULE,
     SAFE,
     guard,
     guarded,
@@ -53,6 +60,38 @@ def test_a_passage_may_have_several_sentences(tmp_path: Path) -> None:
     }.items():
         for outcome in (labeler.text(text).outcome, streamed(labeler, list(text))[1]):
             assert [one.found for one in outcome.slots[0].guarded] == [found] * bool(found)
+
+
+RUNS = st.sampled_from(["阿莫西林", "5mg", "5", "mg", "a", *"。！.;\n *_-…", "\u3000", "!!"])
+
+
+def has_a_dose(text: str) -> bool:
+    """Whether two neighbouring sentences of a text have a drug and a dose."""
+    parts = re.split(r"(?<=[。！？!?；;\n])|(?<=\.)(?=\s)", text)
+    sentences = [" ".join(part.split()) for part in parts if any(map(str.isalnum, part))]
+    passages = [*sentences, *map(" ".join, pairwise(sentences))]
+    return any("阿莫西林" in passage and re.search(r"\d ?mg", passage) for passage in passages)
+
+
+@given(st.lists(RUNS, max_size=12).map("".join))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_signs_between_sentences_are_none(tmp_path: Path, text: str) -> None:
+    """What is found in a whole answer is what a reader of sentence by sentence finds, whatever runs of signs
+    stand between them."""
+    outcome = _two_sentences(tmp_path).text(text).outcome
+    assert bool([one for slot in outcome.slots for one in slot.guarded]) is has_a_dose(text)
+
+
+@cache
+def _two_sentences(folder: Path) -> Labeler:
+    return guarded(folder, guard("disclaim", "within: 2"))
+
+
+@pytest.mark.parametrize("sign", [".", "\n", "。*"])
+def test_a_long_run_of_signs_is_read_in_one_go(tmp_path: Path, sign: str) -> None:
+    """A million dots before the dose: who looked behind each of them for the next end would never come to it."""
+    text = f"阿莫西林{sign * 1_000_000}a。{DOSE}"
+    assert one_guarded(guarded(tmp_path, guard("disclaim")).text(text).outcome).rule == "disclaim: " + RULE
 
 
 def test_unless_spares_a_passage(tmp_path: Path) -> None:

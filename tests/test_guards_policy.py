@@ -45,6 +45,9 @@ MISTAKES: list[tuple[str, str, tuple[int, int, str], str]] = [
     ("action: stop", "within: 0", (11, 13, "guards.dose.within"), "greater than or equal to 1"),
     ("action: stop", "within: 11", (11, 13, "guards.dose.within"), "less than or equal to 10"),
     ("action: stop", "unless: 过敏", (11, 13, "guards.dose.unless"), "must be a list"),
+    ("action: stop", 'unless: [" "]', (11, 14, "guards.dose.unless[0]"), "the word is empty"),
+    ("action: stop", 'unless: [过敏, "\\u200b"]', (11, 18, "guards.dose.unless[1]"), "the word is empty"),
+    ("'\\d+ ?mg'", "'(mg)?'", (10, 18, "guards.dose.find[1].pattern"), "in every text"),
     ("    words: 用药请遵医嘱\n", "", (8, 5, "guards.dose.words"), "missing"),
     ("words: 用药请遵医嘱", "words: ''", (12, 12, "guards.dose.words.any"), "must be words"),
 ]

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from labeler import Labeler, PolicyError
+from labeler.labels.wording import missing_elements
 
 ENGLISH, CHINESE = "Why is the sky blue?", "天为什么是蓝的？"
 
@@ -91,6 +92,60 @@ def test_one_line_that_satisfies_all_is_enough(tmp_path: Path) -> None:
         verdict = service(tmp_path, named, used).text("x", question="Hello").outcome.verdict
         assert verdict is not None
         assert verdict.picture.look.words == words
+
+
+HOUSE = """\
+id: house
+version: "1"
+title: t
+jurisdiction: {}
+match: {{always: true}}
+marker: {}
+examples: [{{ask: x, scenarios: []}}]
+"""
+
+
+@pytest.mark.parametrize("named", ["cn", "cn, eu", "eu, cn"])
+def test_every_answer_owes_a_label_under_each(tmp_path: Path, named: str) -> None:
+    """GB 45438-2025, 5.1: a default policy under another jurisdiction is no label under `cn`, whatever it says."""
+    (tmp_path / "house.yaml").write_text(HOUSE.format("eu", "{words: AI-generated}"), encoding="utf-8")
+    with pytest.raises(PolicyError) as caught:
+        service(tmp_path, named, "policies: [house.yaml]\ndefault: house\n")
+    (problem,) = caught.value.problems
+    assert (problem.file, problem.line, problem.field) == (str(tmp_path / "house.yaml"), 4, "jurisdiction")
+    assert "owes labels under 'cn'" in problem.message
+    assert "`jurisdiction: cn`" in problem.hint
+
+
+@pytest.mark.parametrize(
+    ("words", "beside"),
+    [("AI-generated", ["general.yaml"]), ("AI生成 AI-generated", [])],
+    ids=["beside", "both"],
+)
+def test_a_label_under_each_may_come_from_anywhere(tmp_path: Path, words: str, beside: list[str]) -> None:
+    """From another policy that always applies, or from the default one's words, which serve two."""
+    (tmp_path / "house.yaml").write_text(HOUSE.format("eu", f"{{words: {words}}}"), encoding="utf-8")
+    general = HOUSE.format("cn", "{words: 【AI生成】}").replace("id: house", "id: china")
+    (tmp_path / "general.yaml").write_text(general, encoding="utf-8")
+    used = ", ".join(["house.yaml", *beside])
+    labeler = service(tmp_path, "cn, eu", f"policies: [{used}]\ndefault: house\n")
+    said = " ".join(markers(labeler, ENGLISH))
+    assert missing_elements(said, "cn") == missing_elements(said, "eu") == ()
+
+
+def test_a_label_of_the_interface_takes_none_out_of_the_text(tmp_path: Path) -> None:
+    """The page shows the Chinese one; nobody said that it shows the European one."""
+    general = HOUSE.format("cn", "{words: {zh: 【AI生成】, en: 【AI生成】 AI-generated}, place: interface}")
+    (tmp_path / "general.yaml").write_text(general.replace("id: house", "id: general"), encoding="utf-8")
+    labeler = service(tmp_path, "cn, eu", "policies: [general.yaml]\n")
+    assert labeler.text("x", question=ENGLISH).content.startswith("AI-generated\n")
+
+
+def test_a_reader_gets_the_label_in_his_language(tmp_path: Path) -> None:
+    """The words of a jurisdiction that has his are said beside those that would satisfy its rule in another."""
+    labeler = service(tmp_path, "cn, eu, us-ca, kr, in")
+    assert "AI로 생성된 콘텐츠입니다" in markers(labeler, "오늘 날씨 어때?")
+    assert markers(labeler, ENGLISH) == ["【AI生成】 AI-generated"]
 
 
 def test_an_unknown_jurisdiction_is_an_error(tmp_path: Path) -> None:

@@ -469,3 +469,15 @@ def test_the_apps_own_errors_leave_unchanged(messages: list[Message]) -> None:
     error = LookupError("the app's own")
     got = service().call(Scripted(*messages, error))
     assert got.error is error
+
+
+def test_a_request_in_many_small_pieces_costs_few_messages() -> None:
+    """A client that sends each byte by itself, or nothing again and again, does not make the app read for ever;
+    its bytes are what they were."""
+    body = ask("你好" * 30_000)
+    app = Scripted(*answer(HELLO))
+    pieces = [one for at in range(len(body)) for one in (body[at : at + 1], b"")]
+    got = service().call(app, pieces)
+    assert app.request == body
+    assert len(app.received) <= 1 + len(body) // 50_000
+    assert said(got.body) == LABELLED

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -19,6 +20,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labeler import notices
+from labeler.config import load
+from labeler.errors import PolicyError
 from labeler.notices import Notice, Notifier
 from tests import notice_tools
 from tests.notice_tools import NOTICE, Webhook, counts, delivered, numbered, told, until
@@ -210,13 +213,40 @@ def test_broken_or_past_pauses_are_ignored(after: str, hook: Webhook, base: str)
         "http://a b/",
         "http://h/\n",
         "http://..",
+        "http://h:99999/a",
+        "https://h/hand off",
+        f"http://{'h' * 64}/",
     ],
 )
-def test_broken_urls_fail_and_are_told(url: str, caplog: pytest.LogCaptureFixture) -> None:
-    """A URL that nothing can be sent to is a failure like any other, told once and without a password."""
+def test_broken_urls_fail_and_are_told(url: str, caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
+    """A URL that nothing can be sent to is a failure like any other, told once and without a password; in a
+    configuration it is refused."""
     assert delivered(url, NOTICE).counts["failed"] == 1
     assert len(told(caplog)) == 1
     assert "SECRET" not in caplog.text
+    config = tmp_path / "labeler.yaml"
+    config.write_text(f"notices: {{review: {json.dumps(url)}}}\n", encoding="utf-8")
+    with pytest.raises(PolicyError) as caught:
+        load(config, environ={})
+    (problem,) = caught.value.problems
+    assert (problem.field, "is no URL" in problem.message) == ("notices.review", True)
+    assert "SECRET" not in str(problem)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1:8080",
+        "https://u:p@[::1]:1/a?b=c",
+        "https://客服.example.com/转人工",
+        "http://desk./",
+    ],
+)
+def test_sound_urls_are_taken(url: str, tmp_path: Path) -> None:
+    """In a configuration as at delivery: names and paths in any script, ports, credentials."""
+    config = tmp_path / "labeler.yaml"
+    config.write_text(f"notices: {{review: {json.dumps(url)}}}\n", encoding="utf-8")
+    assert load(config, environ={}).notices.review == url
 
 
 def test_number_that_breaks_the_header_is_not_sent(hook: Webhook, base: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 from labeler import Labeler
 from labeler.config import load
 from labeler.policy import Policy
-from labeler.policy.load import fails, shipped
+from labeler.policy.load import fails, is_shipped, shipped
 
 PLAIN = {policy.id: policy for policy in load(environ={}).policies.policies}
 STRICT = sorted(file.stem for file in (shipped() / "strict").glob("*.yaml"))
@@ -52,6 +52,13 @@ def test_only_guards_differ(strict: Labeler, name: str) -> None:
     assert own.guards.keys() == plain.guards.keys()
     for guard, other in zip(own.guards.values(), plain.guards.values(), strict=True):
         assert guard.model_dump(exclude={"action", "words"}) == other.model_dump(exclude={"action", "words"})
+
+
+def test_all_of_it_is_shipped(strict: Labeler, tmp_path: Path) -> None:
+    """The strict ones and those of jurisdictions too, whose examples cannot know a house's policies."""
+    (tmp_path / "labeler.yaml").write_text("jurisdictions: [cn, eu]\npolicies: [strict]", encoding="utf-8")
+    both = Labeler.load(tmp_path / "labeler.yaml")
+    assert all(is_shipped(one) for labeler in (strict, both) for one in labeler.service.policies.sources)
 
 
 @pytest.mark.parametrize("name", STRICT)

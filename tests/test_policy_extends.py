@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+import labeler
 from labeler import Labeler, PolicyError, Problem
 
+FONT = Path(labeler.__file__).parent / "pixels" / "fonts" / "AIGCLabelerSans.ttf"
 MEDICAL = Labeler.load().text("多喝水。", scenarios="medical").outcome.verdict
 
 
@@ -117,6 +119,48 @@ def test_a_mistake_stands_where_it_was_made(tmp_path: Path) -> None:
     places = {(Path(one.file).name, one.line, one.field) for one in found}
     assert ("base.yaml", 5, "marker.words.any") in places
     assert ("house.yaml", 3, "language") in places
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("disclaimers:\n  - {place: end}\n", (4, "disclaimers[0].words")),
+        ("disclaimers: [{words: 甲}, {place: end}]\n", (3, "disclaimers[1].words")),
+        ("match: {header: {}}\n", (3, "match.header.name")),
+        ("marker: {words: {zh: 甲}}\n", (3, "marker.words.zh")),
+    ],
+)
+def test_a_mistake_in_what_is_replaced_stands_in_the_file_itself(
+    tmp_path: Path, text: str, place: tuple[int, str]
+) -> None:
+    """A list or `match` of its own takes nothing from the file that it extends, whatever stands there."""
+    base = (
+        'id: base\nversion: "1"\ntitle: t\nmatch: {header: {name: x}}\nmarker: {words: 【AI生成】}\n'
+        "disclaimers: [{words: 甲}, {words: 乙}]\nexamples: [{ask: x, headers: {x: y}, scenarios: [house]}]\n"
+    )
+    found = problems(tmp_path, base=base, house=f"extends: base.yaml\nid: house\n{text}")
+    assert ("house.yaml", *place) in [(Path(one.file).name, one.line, one.field) for one in found]
+    assert "base.yaml" not in {Path(one.file).name for one in found}
+
+
+def test_a_font_lies_beside_the_file_that_names_it(tmp_path: Path) -> None:
+    """A house's variation in another folder has the same font."""
+    for folder in ("base", "kid"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "base" / "house.ttf").write_bytes(FONT.read_bytes())
+    base = (
+        'id: base\nversion: "1"\ntitle: t\nmatch: {route: /b/**}\n'
+        "picture: {label: {words: AI生成, font: house.ttf}}\n"
+        "examples: [{ask: x, route: /b/x, scenarios: [kid]}]\n"
+    )
+    (tmp_path / "base" / "base.yaml").write_text(base, encoding="utf-8")
+    (tmp_path / "kid" / "kid.yaml").write_text("extends: ../base/base.yaml\nid: kid\n", encoding="utf-8")
+    (tmp_path / "labeler.yaml").write_text("policies: [general, kid/kid.yaml]\n", encoding="utf-8")
+    (policy,) = [
+        one for one in Labeler.load(tmp_path / "labeler.yaml").service.policies.policies if one.id == "kid"
+    ]
+    assert policy.picture is not None
+    assert Path(policy.picture.label.font).samefile(tmp_path / "base" / "house.ttf")
 
 
 @pytest.mark.parametrize(

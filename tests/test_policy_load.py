@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from labeler.config import load
 from labeler.errors import PolicyError, Problem
 from labeler.policy.document import parse
+from labeler.policy.load import fails
 
 GOOD = """\
 id: house
@@ -47,6 +48,14 @@ MISTAKES: list[tuple[str, str, tuple[int, int, str], str]] = [
     ("topic: medical", "pattern: '(?=a)b'", (5, 12, "match.pattern"), "RE2"),
     ("topic: medical", "route: shop", (5, 10, "match.route"), "/medical/**"),
     ("topic: medical", "route: /a**/b", (5, 10, "match.route"), "stands alone"),
+    ("topic: medical", "pattern: ''", (5, 12, "match.pattern"), "in every text"),
+    ("topic: medical", "pattern: 起诉|", (5, 12, "match.pattern"), "the empty alternative"),
+    ("topic: medical", "pattern: '^(起诉|)'", (5, 12, "match.pattern"), "in every text"),
+    ("topic: medical", "route: /a/", (5, 10, "match.route"), "leave it out, as in /a"),
+    ("topic: medical", "route: /a/**/", (5, 10, "match.route"), "a slash at its end"),
+    ("topic: medical", "route: /a//b", (5, 10, "match.route"), "as in /a/b"),
+    ("topic: medical", "route: /a/./b", (5, 10, "match.route"), "as in /a/b"),
+    ("topic: medical", "route: /a;x/b", (5, 10, "match.route"), "as in /a/b"),
     ("topic: medical", "not: {any: [{header: {name: X}}]}", (5, 8, "match.not"), "take a label away"),
     ("topic: medical", "{topic: medical, model: x}", (5, 3, "match"), "exactly one field"),
     ("topic: medical", "topic:", (5, 3, "match"), "0 with a value"),
@@ -152,6 +161,43 @@ def test_problems_come_in_the_order_of_the_file(tmp_path: Path) -> None:
     text = GOOD.replace("【AI生成】", "AI助手").replace("title", "titel")
     found = problems(tmp_path, text)
     assert list(found) == sorted(found, key=lambda one: (one.file, one.line, one.column))
+
+
+@pytest.mark.parametrize("pattern", ["^$", "^\\s*$", "^.{0,9}$", "\\A\\z|起诉"])
+def test_an_anchored_pattern_may_find_nothing(tmp_path: Path, pattern: str) -> None:
+    """An empty message, or a short one, is something that a house may ask for."""
+    text = GOOD.replace("topic: medical", f"any: [topic: medical, pattern: '{pattern}']")
+    assert problems(tmp_path, text) == ()
+
+
+@pytest.mark.parametrize(
+    ("match", "example"),
+    [
+        ("tenant: ac*", "tenant: acme"),
+        ("field: {path: metadata.scene, value: shop}", "fields: {metadata: {scene: shop}}"),
+        ("field: {path: n, value: '2'}", "fields: {n: 2}"),
+        ("answer: {topic: medical}", "answer: 孩子发烧39度要多喝水"),
+        ("answer: {words: [处方]}", "answer: 这是处方。"),
+        ("all: [route: /a/**, answer: {words: [处方]}]", "route: /a/b, answer: 处方"),
+    ],
+)
+def test_an_example_can_reach_every_condition(tmp_path: Path, match: str, example: str) -> None:
+    """Whose request it is, what else its JSON says, and what is answered; and without that it is not reached."""
+    head = GOOD.replace("topic: medical", match).partition("examples:")[0] + "examples:\n"
+    assert problems(tmp_path, f"{head}  - {{ask: 你好, {example}, scenarios: [house]}}\n") == ()
+    policies = load(tmp_path / "labeler.yaml", environ={}).policies
+    tried = [one for policy in policies.policies if policy.id == "house" for one in policy.examples]
+    assert [fails(policies, one) for one in tried] == [None]
+    (problem,) = problems(tmp_path, f"{head}  - {{ask: 你好, scenarios: [house]}}\n")
+    assert problem.message == "no example reaches this policy"
+    assert "`tenant`, `fields` or `answer`" in problem.hint
+
+
+def test_an_example_s_route_is_read_like_a_request_s(tmp_path: Path) -> None:
+    """What servers take as nothing is taken off."""
+    text = GOOD.replace("topic: medical", "route: /a/b")
+    for route in ("/a/b/", "/a//b", "/a;x/./b"):
+        assert problems(tmp_path, text.replace("ask: 我发烧了", f"ask: Hi\n    route: {route}")) == ()
 
 
 def test_a_policy_needs_examples(tmp_path: Path) -> None:

@@ -63,7 +63,8 @@ def test_precision_and_recall_leave_also_out(tmp_path: Path, capsys: pytest.Capt
         "recall": 0.5,
     }
     assert made["confusions"] == [{"scenario": "general", "found": "medical", "rows": 1}]
-    assert [(one["source"], one["recall"]) for one in made["sources"]] == [("a", 1.0), ("b", 0.0)]
+    sources = [(one["scenario"], one["source"], one["recall"]) for one in made["sources"]]
+    assert sources == [("insurance", "b", 0.0), ("medical", "a", 1.0), ("medical", "b", 0.0)]
 
 
 def test_a_byte_order_mark_before_the_rows_is_welcome(
@@ -103,10 +104,24 @@ def test_misses_are_told_and_bounded(tmp_path: Path, capsys: pytest.CaptureFixtu
     """Both kinds, with the words that decided."""
     misses = result(tmp_path, capsys)["misses"]
     assert [(one["kind"], one["text"], one["words"]) for one in misses] == [
+        ("missed", "高血压能投保吗", []),
         ("missed", "睡不好又累", []),
         ("wrong", "布洛芬的名字怎么来的", ["布洛芬"]),
     ]
     assert result(tmp_path, capsys, "--misses", "0")["misses"] == []
+
+
+def test_a_scenario_that_is_never_found_stands_in_the_table(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With a recall of 0, and its misses; what always applies is not looked for, nor is what has no policy."""
+    rows = [{"text": "羽绒服暖和吗", "scenario": name} for name in ("ecommerce", "general", "none", "shp")]
+    for words in ((), ("--topics",)):
+        assert run(tmp_path, "--json", *words, rows="\n".join(map(json.dumps, rows))) == 0
+        made = json.loads(capsys.readouterr().out)
+        assert list(made["scenarios"]) == ["ecommerce"]
+        assert made["scenarios"]["ecommerce"]["recall"] == 0
+        assert [(one["kind"], one["asked"]) for one in made["misses"]] == [("missed", "ecommerce")]
 
 
 def test_a_name_that_no_policy_has_is_told_and_counts_apart(
@@ -192,9 +207,11 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 
 def test_a_lone_surrogate_is_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """JSON can hold one; no search takes it, and it is no reason to stop."""
-    assert run(tmp_path, "--json", "--topics", rows='{"text": "\\ud83d发烧", "scenario": "medical"}') == 0
+    """JSON can hold one; no search takes it, and it is no reason to stop. It is written as it was read."""
+    row, out = '{"text": "\\ud83d发烧", "scenario": "medical"}', tmp_path / "out.jsonl"
+    assert run(tmp_path, "--json", "--topics", "--out", str(out), rows=row) == 0
     assert json.loads(capsys.readouterr().out)["scenarios"]["medical"]["right"] == 1
+    assert out.read_text(encoding="utf-8") == row[:-1] + ', "found": ["medical"]}\n'
 
 
 FOLDER = os.environ.get("AIGC_SCENARIO", "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -229,6 +230,17 @@ def test_sessions_do_not_count_for_each_other(tmp_path: Path, clock: list[float]
     assert talk.after(0)
 
 
+def test_nobody_else_can_name_a_tenants_session(tmp_path: Path, clock: list[float]) -> None:
+    """Whatever a client without a key writes there, the tenant's own reminder comes, and comes to the tenant."""
+    tenant = f"tenants: [{{name: acme, keys: [{hashlib.sha256(b'key').hexdigest()}]}}]\n"
+    talk = Talk(house(tmp_path, f"sessions: {{field: metadata.session}}\n{tenant}"), clock)
+    acme = {"authorization": "Bearer key"}
+    assert not any(talk.after(20, acme, metadata={"session": "S1"}) for _ in range(6))
+    for name in ("acme\nS1", '["acme", "S1"]', '"S1"', "S1"):
+        assert not talk.after(20 if name == "acme\nS1" else 0, {}, metadata={"session": name})
+    assert talk.after(0, acme, metadata={"session": "S1"})
+
+
 @pytest.mark.parametrize(
     ("sessions", "headers", "body"),
     [
@@ -343,6 +355,9 @@ def test_reminders_without_sessions_are_warned_of(
         ("sessions: {header: a, cookie: b}", "sessions"),
         ("sessions: {store: 'mysql://x'}", "sessions.store"),
         ("sessions: {idle: soon}", "sessions.idle"),
+        ("sessions: {header: 'X-Session-Id:'}", "sessions.header"),
+        ("sessions: {field: metadata..s}", "sessions.field"),
+        ("sessions: {field: metadata.s.}", "sessions.field"),
     ],
 )
 def test_mistakes_are_told_with_their_place(tmp_path: Path, text: str, field: str) -> None:

@@ -241,3 +241,11 @@ def test_the_cut_does_not_matter(name: str) -> None:
     for at in range(1, len(body)):
         assert send([body[:at], body[at:]]).body == whole, (body[:at], body[at:])
     assert send([whole]).body == whole
+
+
+def test_a_first_event_without_its_last_line_end_has_its_marker() -> None:
+    """An upstream that breaks off behind a whole line has said something: no client may see it unlabelled."""
+    last = chunk({"content": "Hi"}, "stop").removesuffix(b"\n")
+    passed = send([last], ends="raises")
+    assert spoken(passed.body + b"\n").startswith(P)
+    assert passed.outcome.state == "applied"

@@ -18,6 +18,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from labeler import LabelMiddleware, PolicyError
+from labeler.policy.guard import any_of
 from tests.asgi_tools import Scripted, Service, answer, ask, chat, events, said, service
 from tests.servers import serve
 
@@ -94,6 +95,23 @@ def test_a_user_who_asks_for_a_person_is_told_about(tmp_path: Path, question: st
     assert notice["number"] == here.outcome.number
     assert notice["policy"] == "desk"
     assert notice["headers"]["labeler-signature"].startswith("sha256=")
+
+
+def test_a_word_stands_alone_where_it_is_latin(tmp_path: Path) -> None:
+    """What holds the words inside others asks for nobody; half a character beside them is no hindrance."""
+    with desk() as (told, url):
+        here = house(tmp_path, url)
+        for question in ("An inhuman agent?", "human agents", "human agent\ud800", "转人工"):
+            here.call(Scripted(*answer(chat())), ask(question), path=PATH)
+        here.labeler.close()
+        assert {told.next()["question"][:5] for _ in range(2)} == {"human", "转人工"}
+        assert told.told.empty()
+
+
+def test_an_empty_word_is_in_no_message() -> None:
+    """What is white space once it is folded asks for nobody."""
+    assert any_of([" ", "\u200b"])("转人工") is None
+    assert any_of([" ", "人工"])("转人工") == "人工"
 
 
 @pytest.mark.parametrize("stream", [False, True])

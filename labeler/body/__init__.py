@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from labeler.body.base import Body, Job, Limits
+from labeler.body.base import BROKEN_OFF, Body, Job, Limits
 from labeler.body.events import EventBody
 from labeler.body.picture import PictureBody
 from labeler.body.pictures import Draw, Given, Pictured, Work
@@ -11,6 +11,7 @@ from labeler.body.text import TextBody
 from labeler.body.whole import JsonBody
 
 __all__ = [
+    "BROKEN_OFF",
     "Body",
     "Draw",
     "EventBody",

@@ -74,7 +74,7 @@ class EventBody(Records):
             if not clean and any(watch.open for watch in self._watches.values()):
                 raise ContentError(BROKEN_OFF)
             self._splitter.close()
-            if rest and clean:
+            if rest and (clean or rest.endswith((b"\n", b"\r"))):  # its lines are whole
                 self._unended = _missing_end(rest)
                 out.append(self._record(rest))
                 if self.stopped:

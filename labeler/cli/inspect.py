@@ -24,7 +24,7 @@ EPILOG = """examples:
 
 PNG, JPEG, GIF, WebP, TIFF, BMP, HEIC and AVIF can be read. Of a folder every picture is looked at, told by
 its first bytes or its name, those inside its folders too; hidden ones (.git …) are left out, and so are other
-files, which are counted on stderr.
+files, which are counted on stderr. Links to folders and folders that cannot be read are named there.
 
 --json prints an array with an object for each file: `file`, `format`, `valid`, `width`, `height`,
 `frames`, `records` (each with `carrier`, `fields`, `problems`, `notes`, `text`), `problems`, `visible`,
@@ -80,14 +80,14 @@ def _looked_at(path: Path, others: list[Path]) -> Iterator[_Seen]:
     if not path.is_dir():
         yield _seen(path)
         return
-    pictures = 0
-    for file in files_in(path):
-        if _is_other(file):
+    some = False
+    for file, wrong in files_in(path):
+        if not wrong and _is_other(file):
             others.append(file)
         else:
-            pictures += 1
-            yield _seen(file)
-    if not pictures:
+            some = True
+            yield _Seen(str(file), None, wrong) if wrong else _seen(file)
+    if not some:
         yield _Seen(str(path), None, "the folder holds no picture")
 
 

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from labeler.about import About
 from labeler.cli import add_config, config_path
-from labeler.cli.label_files import Job, one_place, planned, wrong
+from labeler.cli.label_files import Job, ended_in_order, one_place, planned, wrong
 from labeler.cli.label_report import Done, line, print_json
 from labeler.cli.label_work import Work
 from labeler.cli.progress import Bar
@@ -30,8 +30,9 @@ EPILOG = """examples:
 
 Pictures can be labelled in PNG, JPEG, GIF, WebP, TIFF, BMP, AVIF and HEIC, told by their first bytes
 whatever their names are; text in UTF-8, in files named .txt, .md, .markdown, .html, .htm or without
-a suffix. Files of other kinds are named on stderr and not copied; hidden ones (.git …) in a folder are
-left out. A folder's tree stays as it is. A file is replaced only where OUT names it, and in one step.
+a suffix. Files of other kinds are named on stderr and not copied, and so are links to folders and folders
+that cannot be read; hidden ones (.git …) in a folder are left out. A folder's tree stays as it is. A file
+is replaced only where OUT names it or holds it, and in one step. A picture stays in its format.
 
 --json prints an array with an object for each file: `file`, `output`, `state`, `reason`, `observed`,
 `scenarios`, `number`, `notes`, and of a picture `format`, `visible`, `record`, `outside`; of a file that
@@ -95,10 +96,11 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.scenario:
         about["scenarios"] = arguments.scenario
     work = Work(labeler, about, arguments.only, outcomes)
-    if paths == ["-"]:
-        all_done = [_stdin(work, one_place(arguments.output), arguments)]
-    else:
-        all_done = _files(work, planned(paths, arguments.output), arguments)
+    with ended_in_order():
+        if paths == ["-"]:
+            all_done = [_stdin(work, one_place(arguments.output), arguments)]
+        else:
+            all_done = _files(work, planned(paths, arguments.output), arguments)
     if arguments.json:
         print_json(all_done)
     return max(done.code for done in all_done)

@@ -4,19 +4,31 @@ from __future__ import annotations
 
 import os
 import secrets
+import signal
 import sys
+import threading
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from stat import S_ISREG
 from typing import BinaryIO, NamedTuple, NoReturn
 
 from labeler.errors import ContentError, PolicyError, Problem
 
 
+class Found(NamedTuple):
+    """A file in a folder's tree, or a folder there that is not looked into, and why."""
+
+    path: Path
+    wrong: str = ""
+
+
 class Job(NamedTuple):
-    """A file to label, and where it goes: None is standard output. A folder as `source` is empty."""
+    """A file to label, and where it goes: None is standard output. `wrong` says why a folder cannot be."""
 
     source: Path
     target: Path | None
+    wrong: str = ""
 
 
 def wrong(message: str, hint: str = "") -> NoReturn:
@@ -28,12 +40,12 @@ def planned(names: Sequence[str], output: str | None) -> list[Job]:
     """What a call asks for: one file to one place, or a folder or several files into a folder.
 
     Of a folder, hidden files and those of an earlier OUT inside it are left out. Raises PolicyError
-    where a file would have no place of its own, or would replace another one that is read too.
+    where a file would have no place of its own in OUT, or would replace another one that is read too.
     """
     paths = [Path(name) for name in names]
     out = Path(output) if output else None
     itself = len(paths) == 1 and out is not None and os.path.abspath(paths[0]) == os.path.abspath(out)
-    if len(paths) == 1 and not _names_folder(output) and not paths[0].is_dir():
+    if len(paths) == 1 and not _names_folder(output) and not os.path.isdir(paths[0]):
         jobs = [Job(paths[0], one_place(output))]
         _check(jobs, itself=itself)
         return jobs
@@ -41,7 +53,9 @@ def planned(names: Sequence[str], output: str | None) -> list[Job]:
         what = f"{paths[0]} is a folder" if len(paths) == 1 and out is None else "there is no folder to go to"
         wrong(f"{what}; name another one with -o OUT")
     jobs = [job for path in paths for job in _jobs(path, out)]
-    _check([job for job in jobs if job.source.is_file()], itself=itself)
+    sound = [job for job in jobs if os.path.isfile(job.source)]
+    _check(sound, itself=itself)
+    _check_inside(sound, out)
     return jobs
 
 
@@ -58,35 +72,58 @@ def _names_folder(output: str | None) -> bool:
 
 
 def _jobs(path: Path, out: Path) -> Iterator[Job]:
-    if not path.is_dir():
+    if not os.path.isdir(path):
         yield Job(path, out / path.name)
-    else:
-        files = [Job(file, out / file.relative_to(path)) for file in _files(path, out)]
-        yield from files or [Job(path, None)]
+        return
+    found = list(_files(path, out))
+    for file, why in found:
+        yield Job(file, None if why else out / file.relative_to(path), why)
+    if not found:
+        yield Job(path, None, "holds no file")
 
 
-def _files(folder: Path, out: Path) -> Iterator[Path]:
+def _files(folder: Path, out: Path) -> Iterator[Found]:
     place = out.resolve()
     inside = folder.resolve() in place.parents
-    for path in files_in(folder):
-        if not (inside and place in Path(os.path.realpath(path)).parents):
-            yield path
+    for one in files_in(folder):
+        real = Path(os.path.realpath(one.path))
+        if not (inside and place in (real, *real.parents)):
+            yield one
 
 
-def files_in(folder: Path) -> Iterator[Path]:
-    """The files in a folder's tree, in order, without hidden ones. A link that leads to nothing is one of
-    them: whoever reads it finds out, and tells."""
-    for path in sorted(folder.rglob("*")):
-        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if not hidden and (path.is_file() or (path.is_symlink() and not path.exists())):
-            yield path
+def files_in(folder: Path) -> list[Found]:
+    """The files in a folder's tree, in order, without hidden ones, and the folders that are not looked into.
+
+    A link that leads to nothing is a file, and so is what the system says nothing about: whoever reads it
+    finds out, and tells.
+    """
+    found: list[Found] = []
+
+    def unread(error: OSError) -> None:
+        found.append(Found(Path(error.filename), f"cannot be read: {error.strerror}"))
+
+    for name, folders, files in os.walk(folder, onerror=unread):
+        here = Path(name)
+        folders[:] = [one for one in folders if not one.startswith(".")]
+        links = [here / one for one in folders if os.path.islink(here / one)]
+        found += [Found(link, "is a link to a folder, which is not followed") for link in links]
+        shown = [here / one for one in files if not one.startswith(".")]
+        found += [Found(path) for path in shown if _is_file(path)]
+    return sorted(found)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return S_ISREG(path.stat().st_mode)
+    except OSError:
+        return True
 
 
 def _check(jobs: Sequence[Job], *, itself: bool) -> None:
     """Refuse what would be lost; `itself`: OUT names the input, so that it shall be replaced."""
     read = {job.source.resolve() for job in jobs}
     taken: dict[Path, Path] = {}
-    for source, target in jobs:
+    for source, target, _ in jobs:
         if target is None:
             continue
         place = target.resolve()
@@ -94,6 +131,29 @@ def _check(jobs: Sequence[Job], *, itself: bool) -> None:
             wrong(f"{other} and {source} would both become {target}", "label them in two calls")
         if place in read and not itself:
             wrong(f"{target} would be replaced, and it is read too; name another place with -o OUT")
+
+
+def _check_inside(jobs: Sequence[Job], out: Path) -> None:
+    """Refuse what a link in OUT leads out of it."""
+    place = out.resolve()
+    for _, target, _ in jobs:
+        real = target.resolve() if target is not None else place
+        if place not in (real, *real.parents):
+            wrong(f"{target} leads out of {out}, to {real}", "name another place with -o OUT")
+
+
+@contextmanager
+def ended_in_order() -> Iterator[None]:
+    """SIGTERM ends what happens inside as Ctrl-C does, so that no part of a file stays behind."""
+    ours = threading.current_thread() is threading.main_thread()
+    if not ours or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def write(out: Path | None, pieces: Iterable[bytes], like: Path | None = None) -> None:

@@ -26,6 +26,20 @@ from labeler.values import Outcome
 SUFFIXES = (".txt", ".md", ".markdown", ".html", ".htm", "")
 """Of the files that hold text, in lower case; whatever their suffix, pictures are told by their bytes."""
 
+_FORMATS = {
+    ".png": "png",
+    ".jpg": "jpeg",
+    ".jpeg": "jpeg",
+    ".gif": "gif",
+    ".webp": "webp",
+    ".tif": "tiff",
+    ".tiff": "tiff",
+    ".bmp": "bmp",
+    ".avif": "avif",
+    ".heic": "heif",
+}
+"""What a picture's name says of its format; `.heif` may be either of the last two."""
+
 _START = 64  # bytes that tell a picture from a text
 
 
@@ -72,8 +86,10 @@ class Work:
         return _told(name, lambda: self._stream(blocks, name, out))
 
     def _file(self, job: Job) -> Done:
-        name, data = str(job.source), _read(job.source)
+        name, data = str(job.source), _read(job)
         if is_picture(data):
+            if job.target is not None and job.target.suffix.lower() != job.source.suffix.lower():
+                _check_format(data, name, job.target)
             content, outcome = self._picture(data, name, job.target)
         else:
             content, outcome = self._text(data, job.source)
@@ -84,7 +100,10 @@ class Work:
         first = next(blocks, b"")
         blocks = chain([first], blocks)
         if is_picture(first):
-            content, outcome = self._picture(b"".join(blocks), name, out)
+            data = b"".join(blocks)
+            if out is not None:
+                _check_format(data, name, out)
+            content, outcome = self._picture(data, name, out)
             write(out, [content])
             return _done(name, out, outcome)
         self._no_only(name)
@@ -140,15 +159,24 @@ def _done(name: str, out: Path | None, outcome: Outcome) -> Done:
     return Done(name, out, outcome, code=1 if outcome.state == "failed" else 0)
 
 
-def _read(path: Path) -> bytes:
-    if path.is_dir():
-        message = f"{path} holds no file"
+def _read(job: Job) -> bytes:
+    if job.wrong:
+        message = f"{job.source} {job.wrong}"
         raise ContentError(message)
     try:
-        return path.read_bytes()
+        return job.source.read_bytes()
     except OSError as error:
-        message = f"{path} cannot be read: {error.strerror}"
+        message = f"{job.source} cannot be read: {error.strerror}"
         raise ContentError(message) from None
+
+
+def _check_format(data: bytes, name: str, out: Path) -> None:
+    """Raise ContentError where OUT's name says another format than the picture has."""
+    has = container(data).name
+    if _FORMATS.get(out.suffix.lower(), has) != has:
+        suffix = next((suffix for suffix, other in _FORMATS.items() if other == has), "")
+        message = f"{name} is a picture in another format than {out} says; name it {suffix}"
+        raise ContentError(message)
 
 
 def _check_suffix(data: bytes, path: Path) -> None:

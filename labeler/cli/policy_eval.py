@@ -99,7 +99,8 @@ def run(arguments: argparse.Namespace) -> int:
     rows = [_row(data, find) for data in watched(read)]
     if arguments.out is not None:
         _write(arguments.out, read, rows)
-    result = summary(rows, arguments.misses, names := _names(policies))
+    names = _names(policies)
+    result = summary(rows, arguments.misses, names, names - policies.constant - {_NONE})
     for name, count in _strange(rows, names).items():
         message = f"no policy has the name '{name}' ({count} row{'' if count == 1 else 's'})"
         print(Problem(str(arguments.file), 0, 0, "", message, nearest(name, sorted(names))), file=sys.stderr)
@@ -181,18 +182,21 @@ def _row(data: dict[str, Any], find: Find) -> Row:
 
 def _write(file: Path, read: Iterable[dict[str, Any]], rows: Iterable[Row]) -> None:
     try:
-        with file.open("w", encoding="utf-8") as out:
+        with file.open("w", encoding="utf-8", errors="backslashreplace") as out:  # as JSON has it
             for data, row in zip(read, rows, strict=True):
                 out.write(json.dumps({**data, "found": list(row.found)}, ensure_ascii=False) + "\n")
     except OSError as error:
         _wrong(file, 0, f"the file cannot be written: {error.strerror}")
 
 
-def summary(rows: Sequence[Row], misses: int, known: frozenset[str]) -> dict[str, Any]:
+def summary(
+    rows: Sequence[Row], misses: int, known: frozenset[str], sought: frozenset[str]
+) -> dict[str, Any]:
     """Precision and recall per scenario, recall per source, confusions, false alarms and misses. Harmless
-    rows whose scenario is not `known` count apart too: the name may be misspelt."""
+    rows whose scenario is not `known` count apart too: the name may be misspelt. Scenarios that are `sought`
+    are told about where none was found, too."""
     found = {name for row in rows for name in row.found}
-    names = sorted(found | ({row.scenario for row in rows} & {*RISKS}))
+    names = sorted(found | ({row.scenario for row in rows} & (sought | {*RISKS})))
     harmless = [row for row in rows if row.scenario not in RISKS]
     return {
         "rows": len(rows),

@@ -17,6 +17,8 @@ from labeler.deadline import shown
 from labeler.policy import decide
 from labeler.policy.assemble import reminder
 from labeler.policy.people import spelled
+from labeler.scope import joined
+from labeler.tenants import Tenants
 from labeler.values import Because, Exchange, Verdict
 
 ROUTE = "/v1/chat/completions"
@@ -25,7 +27,7 @@ EPILOG = """\
 examples:
   labeler policy explain 孩子发烧39度怎么办
   labeler policy explain "How does this coat fit?" --model shop-assistant --json
-  labeler policy explain 你好 --header "X-Labeler-Scenario: medical"
+  labeler policy explain 你好 --header "X-Labeler-Scenario: medical" --header "Authorization: Bearer KEY"
   labeler policy explain 那要吃多少？ --messages earlier.json
 
 FILE is JSON: the messages before TEXT, as strings (the user's) or as {"role": ..., "content": ...}.
@@ -129,14 +131,21 @@ def _verdict(
     if claim.exempt:
         because = Because("", f"routes: {claim.rule} is exempt", (claim.exempt,))
         return Verdict((), (), (because,), service.policies.revision, service.language)
+    headers = joined((name.encode(), _sent(value)) for name, value in arguments.header)
     exchange = Exchange(
         route=claim.path,
-        headers=dict(arguments.header),
+        headers=headers,
         model=arguments.model,
         messages=messages,
         assumed=claim.scenarios,
+        tenants=Tenants(service)(headers),
     )
     return decide(service.policies, exchange)
+
+
+def _sent(value: str) -> bytes:
+    """A header's value as curl sends it."""
+    return value.encode("utf-8", "surrogateescape")
 
 
 def _plain(verdict: Verdict) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from labeler.config.model import Detection, ServiceFile
+from labeler.config.model import JURISDICTIONS, Detection, ServiceFile
 from labeler.config.service import Service
 from labeler.errors import PolicyError, Problem
 from labeler.labels.security import Empty, Seal, seal
@@ -36,12 +36,14 @@ def load(path: str | os.PathLike[str] | None = None, *, environ: Mapping[str, st
     """
     document = _with_default(_overridden(_main_document(path), os.environ if environ is None else environ))
     topics, problems = _topics(document, Path(path) if path else Path())
-    documents, apart, found = _policy_documents(document, Path(path) if path else Path())
-    problems += found
+    documents, apart, missing = _policy_documents(document, Path(path) if path else Path())
+    problems += missing
     sources, drafts, found = validate_policies(documents, topics)
     problems += found
     known = frozenset(str(one.data["id"]) for one in documents if "id" in one.data)
-    file, found = validate(document, ServiceFile, {"policies": known, "folder": _folder(path)})
+    all_found = not missing and all(one.sound for one in documents)
+    context = {"policies": known, "all_found": all_found, "folder": _folder(path)}
+    file, found = validate(document, ServiceFile, context)
     problems += [*document.problems, *found]
     policies = PolicySet.of(sources, topics, _settings(file, document))
     problems += [*check_examples(policies, drafts, known), *check_default(policies)]
@@ -106,6 +108,9 @@ def _policy_documents(document: Document, main: Path) -> tuple[list[Document], f
 _WORDS = ("shipped", "strict")
 """Each stands for all shipped policies; `strict` takes those whose guards act where there are such."""
 
+_SUFFIXES = (".yaml", ".yml")
+"""Of policy files."""
+
 
 def _entry(entry: str, main: Path, document: Document) -> Iterator[Document]:
     """What one line of `policies:` stands for: a word for many, a shipped policy's id, a file, or a folder."""
@@ -120,18 +125,19 @@ def _entry(entry: str, main: Path, document: Document) -> Iterator[Document]:
         file = shipped() / f"{entry}.yaml"
         yield from [_read_shipped(file)] if file.is_file() else []
     elif path.is_dir():
-        yield from (read_policy(file, str(file)) for file in sorted(path.glob("*.yaml")) if file != main)
+        inside = sorted(file for suffix in _SUFFIXES for file in path.glob(f"*{suffix}"))
+        yield from (read_policy(file, str(file)) for file in inside if file != main)
     else:
         yield read_policy(path, str(path))
 
 
 def _is_path(entry: str) -> bool:
-    return "/" in entry or os.sep in entry or entry.endswith((".yaml", ".yml"))
+    return "/" in entry or os.sep in entry or entry.endswith(_SUFFIXES)
 
 
 def _nothing(entry: str) -> tuple[str, str]:
     if _is_path(entry):
-        return f"the folder '{entry}' holds no policy", "policy files end in .yaml"
+        return f"the folder '{entry}' holds no policy", "policy files end in .yaml or .yml"
     known = ", ".join(file.stem for file in sorted(shipped().glob("*.yaml")))
     hint = f"shipped are {known}; `shipped` is all of them; a file is named by a path with .yaml"
     return f"there is no shipped policy '{entry}'", hint
@@ -157,15 +163,19 @@ def _home(document: Document) -> bool:
 
 def _with_default(document: Document) -> Document:
     """Without `cn` the default policy is the first jurisdiction's, unless the file says otherwise."""
-    if _home(document) or "default" in document.data or not document.data["jurisdictions"]:
+    said = document.data.get("default") is not None
+    if _home(document) or said or not document.data["jurisdictions"]:
         return document
     return document.override(("default",), str(document.data["jurisdictions"][0]), "jurisdictions")
 
 
 def _settings(file: ServiceFile | None, document: Document) -> Settings:
-    """What decisions depend on; of a file with mistakes the default alone, so that checks go on."""
+    """What decisions depend on; of a file with mistakes the default and the jurisdictions alone, so that checks
+    go on."""
     if file is None:
-        return Settings(default=str(document.data.get("default", "general")))
+        named = document.data.get("jurisdictions")
+        known = tuple(one for one in named if one in JURISDICTIONS) if isinstance(named, list) else ("cn",)
+        return Settings(default=str(document.data.get("default") or "general"), jurisdictions=known)
     models = tuple((rule.name, rule.scenarios) for rule in file.models)
     detection = file.detection
     return Settings(

@@ -1,13 +1,15 @@
 """What labeler.yaml says, as pydantic models; the JSON Schema that editors use comes from here.
 
-Validation takes a context: `policies`, the ids of the policies in use.
+Validation takes a context: `policies`, the ids of the policies in use, and `all_found`, whether these are all
+that the file names.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import AfterValidator, Field, ValidationInfo, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
 
 from labeler.config.people import Filing, Notices, Sessions
 from labeler.config.pictures import Pictures
@@ -31,6 +33,11 @@ def _known(scenario: str, info: ValidationInfo) -> str:
     return scenario
 
 
+def _default(policy: str, info: ValidationInfo) -> str:
+    """It may be the one that was not found, which is told already."""
+    return _known(policy, info) if (info.context or {}).get("all_found", True) else policy
+
+
 def _reason(reason: str) -> str:
     if not reason.strip():
         raise fault(
@@ -40,6 +47,7 @@ def _reason(reason: str) -> str:
 
 
 Jurisdiction = Literal["cn", "eu", "us-ca", "kr", "in"]
+JURISDICTIONS: tuple[str, ...] = get_args(Jurisdiction)
 Scenario = Annotated[str, AfterValidator(_known)]
 
 
@@ -75,6 +83,13 @@ class RouteRule(Model):
         return self
 
 
+def _listed(keys: Any) -> Any:
+    """Where others are told what to write instead of `keys: KEY`, nobody repeats the key."""
+    if not isinstance(keys, list | tuple | Mapping):
+        raise fault(Fault("must be a list", "in labeler.yaml, each item behind a dash"))
+    return keys
+
+
 Hash = Annotated[str, Form("[0-9a-f]{64}", "64 hexadecimal digits in lower case, as sha256sum prints them")]
 
 
@@ -82,7 +97,7 @@ class Tenant(Model):
     """A customer of the service, told by its API keys."""
 
     name: Name
-    keys: Annotated[tuple[Hash, ...], Field(min_length=1)]
+    keys: Annotated[tuple[Hash, ...], Field(min_length=1), BeforeValidator(_listed)]
     """SHA-256 of each API key, in hex: `printf %s KEY | sha256sum`. The keys themselves stand nowhere."""
 
 
@@ -153,7 +168,7 @@ class ServiceFile(Model):
     jurisdictions: Annotated[tuple[Jurisdiction, ...], Field(min_length=1)] = ("cn",)
     """Under whose rules the service owes labels; one answer may owe them under several. Explicit labels
     of policies under others are not said. Without `cn` the first one's base policy is the default."""
-    default: Scenario = Field(default="general", validate_default=True)
+    default: Annotated[str, AfterValidator(_default)] = Field(default="general", validate_default=True)
     """The policy that applies to every request."""
     language: Annotated[str, Form("[a-z]{2,3}(-[A-Za-z0-9]{2,8})*", "a language: zh, en, zh-Hant")] = "zh"
     """Of the labels, where the question's own language does not tell."""
@@ -167,7 +182,7 @@ class ServiceFile(Model):
     pictures: Pictures = Pictures()
     models: tuple[ModelRule, ...] = ()
     routes: tuple[RouteRule, ...] = ()
-    tenants: tuple[Tenant, ...] = ()
+    tenants: Annotated[tuple[Tenant, ...], BeforeValidator(_listed)] = ()
     sessions: Sessions = Sessions()
     notices: Notices = Notices()
     filing: tuple[Filing, ...] = ()

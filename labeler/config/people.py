@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from labeler.config.units import Seconds
 from labeler.errors import PolicyError
-from labeler.policy.base import Model, Name
+from labeler.policy.base import Form, Model, Name
 from labeler.policy.document import Fault, fault
 from labeler.policy.patterns import name_glob
 from labeler.policy.people import Webhook
@@ -24,13 +24,18 @@ def _store(store: str) -> str:
     return store
 
 
+# The forms of `name` and `path` under `match: {header: …}` and `match: {field: …}`.
+HeaderName = Annotated[str, Form(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", "the name of a header: X-Session-Id")]
+FieldPath = Annotated[str, Form(r"[^.\s]+(\.[^.\s]+)*", "names with dots between them: metadata.session")]
+
+
 class Sessions(Model):
     """What a session is, for policies that remind (`remind:`); exactly one of the three names it."""
 
-    header: Name | None = None
+    header: HeaderName | None = None
     """A request header, for example `X-Session-Id`."""
     cookie: Name | None = None
-    field: Name | None = None
+    field: FieldPath | None = None
     """A field of the request's JSON, for example `metadata.session`."""
     store: Annotated[str, AfterValidator(_store)] = "memory"
     """`memory`, for one process; or a Redis URL (redis://, rediss://, unix://), where several workers or

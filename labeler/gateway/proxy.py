@@ -116,14 +116,22 @@ class Proxy:
             if authorization and "authorization" not in names:
                 headers.append(("authorization", authorization))
             missing = _UNASKED.difference(names)
-            return await self._session().request(
+            body = await client.body()
+            if body is not client:  # it has the length that it has, whatever was announced
+                headers = [field for field in headers if field[0] != "content-length"]
+            answer = await self._session().request(
                 scope["method"],
                 target,
                 headers=headers,
                 skip_auto_headers=missing or None,
-                data=await client.body(),
+                data=body,
                 allow_redirects=False,
             )
+            if answer.status == 101:
+                answer.close()
+                changed = "the upstream changes the protocol, which nobody asked for"
+                raise Refusal(502, "upstream_failed", changed)
+            return answer
         except TimeoutError as error:
             logger.warning("%s: the upstream did not answer: %s", _path(scope), error)
             raise Refusal(504, "upstream_timeout", "the upstream did not answer in time") from None
@@ -138,6 +146,9 @@ class Proxy:
         path = _path(scope)
         if not path.startswith("/"):  # `OPTIONS *`; and `@elsewhere` would change the host
             message = "its path does not begin with a slash"
+            raise ValueError(message)
+        if "#" in path:  # which would end it for the upstream, but not for those who label
+            message = "its path holds a `#`"
             raise ValueError(message)
         query = scope["query_string"]
         tail = f"{path}?{query.decode('ascii')}" if query else path

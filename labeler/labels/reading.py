@@ -24,7 +24,7 @@ class Reader(Protocol):
         ...
 
     def end(self) -> Guarded | None:
-        """The text is complete; what stops the answer at its last sentence, or None."""
+        """The text pauses or is complete; what stops the answer at its last sentence, or None. More may come."""
         ...
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import replace
 
 from labeler.policy.decide import facts_of
@@ -51,6 +52,21 @@ def reading(policies: PolicySet, verdict: Verdict, exchange: Exchange) -> Answer
     return AnswerReading(policies, verdict, exchange, rules, scanned=scanned)
 
 
+def added(
+    policies: PolicySet, exchange: Exchange, found: Found, known: Container[str]
+) -> tuple[Because, ...]:
+    """Why which scenarios apply besides those that are `known` from the request, because of its answer."""
+    if not found or exchange.human or exchange.named is not None:
+        return ()
+    facts = facts_of(policies, exchange, found)
+    return tuple(
+        Because(name, rule, words)
+        for name, match in policies._answering
+        if name not in known
+        for rule, words in match(facts) or ()
+    )
+
+
 def extend(policies: PolicySet, verdict: Verdict, exchange: Exchange, found: Found) -> Verdict:
     """The verdict on a request, with what its answer adds: `found` is what `PolicySet.scanner` found.
 
@@ -58,15 +74,7 @@ def extend(policies: PolicySet, verdict: Verdict, exchange: Exchange, found: Fou
     disclaimers that stand at the end; all else stays. Nothing is added to what a person wrote, nor to
     scenarios that were named.
     """
-    if not found or exchange.human or exchange.named is not None:
-        return verdict
-    facts = facts_of(policies, exchange, found)
-    because = tuple(
-        Because(name, rule, words)
-        for name, match in policies._answering
-        if name not in verdict.scenarios
-        for rule, words in match(facts) or ()
-    )
+    because = added(policies, exchange, found, verdict.scenarios)
     if not because:
         return verdict
     reached = {*verdict.scenarios, *(one.scenario for one in because)}

@@ -35,7 +35,8 @@ def assemble(
 
     `language` is the question's, `default` the service's; the first of them in which some label has
     words is the verdict's. Kana and hangul fall back to Chinese in between. Explicit labels are said for
-    `jurisdictions` alone; of a further one only where no marker before it satisfies its rule too.
+    `jurisdictions` alone; of a further one only where no marker before it satisfies its rule too, in as good
+    a place and language.
     """
     labels = [*_markers(policies), *_disclaimers(policies), *_handoffs(policies)]
     labels = [one for one in labels if not one.explicit or one.jurisdiction in jurisdictions]
@@ -46,7 +47,7 @@ def assemble(
     on_failure: OnFailure = "block" if blocks else "pass"
     return Verdict(
         scenarios=tuple(one.id for one in policies),
-        stamps=_unite(_owed((label, _stamp(label, chosen, default)) for label in labels)),
+        stamps=_unite(_owed([(label, _stamp(label, chosen, default)) for label in labels], chosen)),
         because=(),
         revision=revision,
         language=chosen,
@@ -96,18 +97,29 @@ def reminder(policy: Policy, language: str, default: str, spans: int) -> Iterato
         yield _stamp(label, language, default)
 
 
-def _owed(said: Iterable[tuple[_Label, Stamp]]) -> Iterator[Stamp]:
+def _owed(said: Iterable[tuple[_Label, Stamp]], language: str) -> Iterator[Stamp]:
     """All but the markers of a further jurisdiction whose rule an earlier marker satisfies as well."""
-    before: list[tuple[str, Stamp]] = []
+    before: list[tuple[_Label, Stamp]] = []
     for label, stamp in said:
         if stamp.kind == "marker":
-            if any(
-                where != label.jurisdiction and not missing_elements(one.words, label.jurisdiction)
-                for where, one in before
-            ):
+            if any(_serves(one, words.words, label, language) for one, words in before):
                 continue
-            before.append((label.jurisdiction, stamp))
+            before.append((label, stamp))
         yield stamp
+
+
+def _serves(said: _Label, words: str, other: _Label, language: str) -> bool:
+    """Whether a marker, said with these words, makes that of another jurisdiction needless."""
+    return (
+        said.jurisdiction != other.jurisdiction
+        and (said.place != "interface" or other.place == "interface")
+        and (_speaks(said, language) or not _speaks(other, language))
+        and not missing_elements(words, other.jurisdiction)
+    )
+
+
+def _speaks(label: _Label, language: str) -> bool:
+    return language in label.words or ANY in label.words
 
 
 def _stamp(label: _Label, language: str, default: str) -> Stamp:

@@ -12,8 +12,11 @@ from pydantic import AfterValidator, ConfigDict, Field, ValidationInfo, field_va
 
 from labeler.policy.base import Form, Model, Name, Pattern
 from labeler.policy.document import Fault, fault
-from labeler.policy.patterns import route_glob
+from labeler.policy.patterns import compile_pattern, is_anchored, plain_path, route_glob
 from labeler.policy.topics.fold import fold
+
+_STRANGE = "\ue000"
+"""A text of which no expression speaks."""
 
 
 def _route(glob: str) -> str:
@@ -21,6 +24,11 @@ def _route(glob: str) -> str:
         route_glob(glob)
     except ValueError as error:
         raise fault(Fault(f"'{glob}' matches no path: {error}", "write for example /medical/**")) from None
+    rooted = "/" + glob.removeprefix("/")
+    if (plain := plain_path(rooted)) != rooted:
+        said = "a slash at its end" if plain == rooted.rstrip("/") else "`//`, `/./`, `/../` or `;`"
+        hint = f"requests are matched without it: leave it out, as in {plain}"
+        raise fault(Fault(f"'{glob}' matches no path: none has {said}", hint))
     return glob
 
 
@@ -29,6 +37,14 @@ def _spoken(words: tuple[str, ...]) -> tuple[str, ...]:
     if empty:
         raise fault(*empty)
     return words
+
+
+def _telling(pattern: str) -> str:
+    find = compile_pattern(pattern)
+    if find("") is not None and not (is_anchored(pattern) and find(_STRANGE) != ""):
+        hint = "what it looks for may be empty: take out the empty alternative, or anchor it (^…$)"
+        raise fault(Fault("the pattern finds something in every text", hint))
+    return pattern
 
 
 def _known_topic(topic: str | None, info: ValidationInfo) -> str | None:
@@ -41,6 +57,10 @@ def _known_topic(topic: str | None, info: ValidationInfo) -> str | None:
 Route = Annotated[str, AfterValidator(_route)]
 Spoken = Annotated[tuple[Name, ...], Field(min_length=1), AfterValidator(_spoken)]
 """Words of a text; case, width and white space do not matter."""
+AnySpoken = Annotated[tuple[Name, ...], AfterValidator(_spoken)]
+"""The same, or none."""
+Search = Annotated[Pattern, AfterValidator(_telling)]
+"""An RE2 expression that tells texts apart."""
 
 
 class Valued(Model):
@@ -118,7 +138,7 @@ class Condition(Model):
     """A glob over the model's name: `*` is any run of characters; case does not matter."""
     topic: str | None = None
     """The user's messages are about this topic, for example `medical`."""
-    pattern: Pattern | None = None
+    pattern: Search | None = None
     """An RE2 expression, searched for in the user's messages that count (after Unicode NFKC)."""
     answer: Answer | None = None
     """The answer is about a topic or has certain words; known only when the answer has passed."""

@@ -19,6 +19,9 @@ Where = tuple[int, int]
 At = Literal["value", "key"]
 Model = TypeVar("Model", bound=BaseModel)
 
+WHOLE = frozenset(("match",))
+"""Mappings of which a file that extends another one has all or nothing: a condition has exactly one field."""
+
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -57,8 +60,22 @@ class Document:
         return next(filter(None, found), "")
 
     def inherits(self, path: FieldPath) -> bool:
-        """Whether a file that this one extends has more of a path than it has itself."""
-        return self.base is not None and self.base._reach(path) > self._depth(path)
+        """Whether a file that this one extends has more of a path than it has itself, and that is not
+        replaced as a whole."""
+        if self.base is None or self._replaces(path):
+            return False
+        return self.base._reach(path) > self._depth(path)
+
+    def _replaces(self, path: FieldPath) -> bool:
+        """Whether the file itself has a value on the way that is not united with what it inherits."""
+        data: Any = self.data
+        for end, name in enumerate(path, 1):
+            data = data.get(name) if isinstance(data, Mapping) else None
+            if path[:end] not in self.values:
+                return False
+            if name in WHOLE or not isinstance(data, Mapping):
+                return True
+        return False
 
     def _depth(self, path: FieldPath) -> int:
         """How much of a path the file itself has."""
@@ -78,8 +95,8 @@ class Document:
         return replace(self, data=data, base=base, problems=problems, sound=self.sound and base.sound)
 
     def override(self, path: FieldPath, value: str, origin: str) -> Document:
-        """The same document with one value replaced by one that stands elsewhere, at `origin`; so do the
-        mappings around it that the file lacks."""
+        """The same document with one value replaced by one that stands elsewhere, at `origin` ("": in the
+        file after all); so do the mappings around it that the file lacks."""
         made = [path[:end] for end in range(_levels(self.data, path), len(path) + 1)]
         data = _put(self.data, path, value)
         return replace(self, data=data, origins={**self.origins, **dict.fromkeys(made, origin)})
@@ -139,7 +156,7 @@ def _syntax(file: str, error: yaml.YAMLError, text: str) -> Problem:
     )
 
 
-_WIDE_COLON = re.compile(r"[\s-]*([\w.-]+)：")
+_WIDE_COLON = re.compile(r"[\s-]*+([\w.-]+)：")
 _TEXT = "tag:yaml.org,2002:str"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal, Self
@@ -10,18 +9,14 @@ from typing import Annotated, Literal, Self
 import re2
 from pydantic import Field, field_validator, model_validator
 
-from labeler.policy.base import Model, Name, Pattern
-from labeler.policy.condition import Spoken
+from labeler.policy.base import Model
+from labeler.policy.condition import AnySpoken, Search, Spoken
 from labeler.policy.document import Fault, fault
-from labeler.policy.patterns import compile_pattern
+from labeler.policy.patterns import compile_pattern, is_anchored
 from labeler.policy.topics.fold import fold
 from labeler.policy.topics.hint import Hint, hint
 from labeler.policy.words import ANY, Words
 from labeler.values import Action
-
-_PLAIN = re.compile(r"\\.|\[(?:\\.|[^\]])*\]")  # what is escaped, and classes
-_ANCHOR = re.compile(r"[\^$]")
-_EDGES = {r"\A", r"\z"}
 
 
 class Sign(Model):
@@ -29,16 +24,14 @@ class Sign(Model):
 
     words: Spoken | None = None
     """Case, width, white space and traditional characters do not matter; Latin words stand alone."""
-    pattern: Pattern | None = None
+    pattern: Search | None = None
     """An RE2 expression, searched for in the passage in lower case, in simplified characters and
     without white space between Chinese ones."""
 
     @field_validator("pattern")
     @classmethod
     def _without_anchors(cls, pattern: str | None) -> str | None:
-        if pattern is None:
-            return None
-        if _ANCHOR.search(_PLAIN.sub("", pattern)) or _EDGES.intersection(_PLAIN.findall(pattern)):
+        if pattern is not None and is_anchored(pattern):
             raise fault(
                 Fault("`^` and `$` mean nothing in a passage", "leave them out; \\b is a word's edge")
             )
@@ -58,7 +51,7 @@ class Guard(Model):
 
     find: Annotated[tuple[Sign, ...], Field(min_length=1)]
     """All of these stand in one passage."""
-    unless: tuple[Name, ...] = ()
+    unless: AnySpoken = ()
     """A passage that has one of these words is none."""
     within: int = Field(default=1, ge=1, le=10)
     """Sentences (or lines) that a passage has at most."""
@@ -128,17 +121,20 @@ def compiled(policy: str, name: str, guard: Guard) -> Rule:
         guard.within,
         guard.action != "disclaim" and guard.window == "sentence",
         tuple(_test(sign) for sign in guard.find),
-        _words(guard.unless) if guard.unless else None,
+        any_of(guard.unless) if guard.unless else None,
         tuple(hint(sign.words) for sign in guard.find if sign.words),
     )
 
 
 def _test(sign: Sign) -> Test:
-    return _words(sign.words) if sign.words else compile_pattern(sign.pattern or "")
+    return any_of(sign.words) if sign.words else compile_pattern(sign.pattern or "")
 
 
-def _words(words: Iterable[str]) -> Test:
-    return compile_pattern("|".join(_alone(fold(word)) for word in words))
+def any_of(words: Iterable[str]) -> Test:
+    """A search for words in a folded text that returns the one it found, or None; an empty word is never
+    found."""
+    folded = [word for word in map(fold, words) if word]
+    return compile_pattern("|".join(map(_alone, folded))) if folded else lambda _: None
 
 
 def _alone(word: str) -> str:

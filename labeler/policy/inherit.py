@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from labeler.policy.document import Document
+from labeler.policy.document import WHOLE, Document
 
 Find = Callable[[str, Document], "Document | None"]
 """The document that a name in a file stands for; None where there is none."""
-
-_WHOLE = frozenset(("match",))
-"""Mappings that are replaced as a whole: a condition has exactly one field."""
 
 
 def inherited(document: Document, find: Find) -> Document:
@@ -40,7 +37,7 @@ def _united(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
         below = united.get(name)
         if value is None:
             united.pop(name, None)
-        elif isinstance(value, Mapping) and isinstance(below, Mapping) and name not in _WHOLE:
+        elif isinstance(value, Mapping) and isinstance(below, Mapping) and name not in WHOLE:
             united[name] = _united(below, value)
         else:
             united[name] = value

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from labeler.errors import Problem
+from labeler.labels.wording import missing_elements
+from labeler.policy.answers import added
 from labeler.policy.decide import reasons
 from labeler.policy.document import Document, parse, validate
 from labeler.policy.inherit import inherited
 from labeler.policy.model import Example, Policy, Tried
+from labeler.policy.patterns import plain_path
 from labeler.policy.picture import looks
-from labeler.policy.policies import PolicySet, Source
+from labeler.policy.policies import PolicySet, Settings, Source
 from labeler.policy.topics import Topics
 from labeler.values import Exchange
+
+_FONT = ("picture", "label", "font")
 
 
 def shipped() -> Path:
@@ -82,11 +87,23 @@ def validate_policies(
 
 def _extended(name: str, document: Document) -> Document | None:
     """The policy that `extends: name` stands for in a document."""
-    beside = Path(document.file).parent / name
     if name.endswith((".yaml", ".yml")):
-        return read(beside, str(beside)) if beside.is_file() else None
-    file = shipped() / f"{name}.yaml"
-    return read(file, f"policies/{file.name}") if file.is_file() else None
+        file = Path(document.file).parent / name
+        shown = str(file)
+    else:
+        file = shipped() / f"{name}.yaml"
+        shown = f"policies/{file.name}"
+    return _placed(read(file, shown), file.parent) if file.is_file() else None
+
+
+def _placed(document: Document, folder: Path) -> Document:
+    """A policy with the path of its font as a file in another folder has to write it."""
+    found: object = document.data
+    for name in _FONT:
+        found = found.get(name) if isinstance(found, Mapping) else None
+    if not isinstance(found, str) or not found:
+        return document
+    return document.override(_FONT, os.path.abspath(folder / found), "")
 
 
 def _undrawable(policy: Policy, document: Document) -> Iterator[Problem]:
@@ -126,7 +143,10 @@ def _unreached(policies: PolicySet, source: Source) -> Iterator[Problem]:
     examples = source.policy.examples
     if not any(_reaches(policies, source.policy.id, example) for example in examples):
         message = "no example reaches this policy" if examples else "the policy has no examples"
-        hint = "add `- ask: ...` with a question that falls under it and `scenarios: [...]`"
+        hint = (
+            "add `- ask: ...` with a question that falls under it and `scenarios: [...]`; and `route`, `model`, "
+            "`headers`, `tenant`, `fields` or `answer` where `match` asks for them"
+        )
         yield source.document.problem(("examples",), message, hint)
 
 
@@ -145,14 +165,25 @@ def _reaches(policies: PolicySet, name: str, example: Example) -> bool:
 
 
 def _reached(policies: PolicySet, example: Example) -> list[str]:
-    headers = {name.lower(): value for name, value in example.headers.items()}
-    exchange = Exchange(example.route, headers=headers, model=example.model, messages=example.ask)
-    return list(dict.fromkeys(one.scenario for one in reasons(policies, exchange)))
+    exchange = Exchange(
+        plain_path(example.route),
+        headers={name.lower(): value for name, value in example.headers.items()},
+        model=example.model,
+        messages=example.ask,
+        fields=example.fields,
+        tenants=(example.tenant,) if example.tenant else (),
+    )
+    reached = dict.fromkeys(one.scenario for one in reasons(policies, exchange))
+    scanner = policies.scanner() if example.answer else None
+    if scanner is not None:
+        scanner.feed(example.answer)
+        reached |= dict.fromkeys(one.scenario for one in added(policies, exchange, scanner.end(), reached))
+    return list(reached)
 
 
 def is_shipped(source: Source) -> bool:
     """Whether a policy is one that comes with the package."""
-    return Path(source.document.path).parent == Path(os.path.realpath(shipped()))
+    return Path(os.path.realpath(shipped())) in Path(source.document.path).parents
 
 
 def fails(
@@ -170,9 +201,31 @@ def fails(
 
 
 def check_default(policies: PolicySet) -> Iterator[Problem]:
-    """The default policy, where it is valid, must label every answer by itself."""
+    """The default policy, where it is valid, must label every answer by itself; and where its label is not
+    what a jurisdiction asks for, another policy that always applies must."""
     source = next((one for one in policies.sources if one.policy.id == policies.settings.default), None)
-    if source is not None and not source.policy.is_explicit():
+    if source is None:
+        return
+    if not source.policy.is_explicit():
         message = "the default policy has no explicit label"
         hint = "give it a `marker:`, or a disclaimer with `explicit: true` and `when: always`"
         yield source.document.problem(("id",), message, hint)
+        return
+    own = {one.jurisdiction for one in policies.policies if one.id in policies.constant and one.is_explicit()}
+    for name in policies.settings.jurisdictions:
+        if name not in own and not _satisfies(source.policy, name, policies.settings):
+            message = f"the service owes labels under '{name}', and no policy that always applies has one"
+            hint = (
+                f"give the default policy `jurisdiction: {name}` and a marker with its elements; or, where none "
+                f"is owed there, write `jurisdictions:` in labeler.yaml without '{name}'"
+            )
+            yield source.document.problem(("jurisdiction",), message, hint)
+
+
+def _satisfies(policy: Policy, jurisdiction: str, settings: Settings) -> bool:
+    """Whether a label of the default policy, which is said in any case, also is what another jurisdiction
+    asks for, in all its languages."""
+    return policy.jurisdiction in settings.jurisdictions and any(
+        not any(missing_elements(line, jurisdiction) for line in words.values())
+        for words in policy.explicit_words()
+    )

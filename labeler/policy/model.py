@@ -6,7 +6,7 @@ other fields are wrong) and `topics` (the ids that exist).
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
@@ -94,6 +94,12 @@ class Example(Model):
     route: str = "/v1/chat/completions"
     model: str = ""
     headers: dict[str, str] = Field(default_factory=dict)
+    tenant: str = ""
+    """Whose request it is: a name of `tenants:` in labeler.yaml, or what the app says."""
+    fields: dict[str, Any] = Field(default_factory=dict)
+    """The request's JSON, as far as a condition asks for it: `{metadata: {scene: shop}}`."""
+    answer: str = ""
+    """The text of the answer, where it is what leads to a scenario."""
 
 
 Examples = Annotated[tuple[Example, ...], Field(validate_default=True)]
@@ -165,6 +171,10 @@ class Policy(Model):
 
     def is_explicit(self) -> bool:
         """Whether every answer under this policy carries an explicit label because of it."""
-        return self.marker is not None or any(
-            one.explicit and one.when == "always" for one in self.disclaimers
-        )
+        return bool(self.explicit_words())
+
+    def explicit_words(self) -> tuple[dict[str, str], ...]:
+        """The words of the explicit labels that every answer under this policy carries."""
+        marker = (self.marker.words,) if self.marker is not None else ()
+        said = (one.words for one in self.disclaimers if one.explicit and one.when == "always")
+        return (*marker, *said)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Sequence
 from functools import lru_cache
+from posixpath import normpath
 
 import re2
 
@@ -12,6 +14,10 @@ _QUIET.log_errors = False
 _QUIET.never_capture = True  # what is found is found as a whole
 _ROOM = 64 * 2**20  # bytes that the automaton of a set may grow to; the default suits a handful
 _KEPT = 256  # results of texts up to this many characters are remembered, 1024 per glob
+_PARAMETERS = re.compile(";[^/]*")
+_PLAIN = re.compile(r"(?s)\\.|\[(?:\\.|[^\]\\])*+\]")  # what is escaped, and classes
+_ANCHOR = re.compile(r"[\^$]")
+_EDGES = {r"\A", r"\z"}
 
 Test = Callable[[str], bool]
 
@@ -32,6 +38,11 @@ def compile_pattern(pattern: str) -> Callable[[str], str | None]:
         return match[0].decode() if match else None
 
     return find
+
+
+def is_anchored(pattern: str) -> bool:
+    """Whether an expression asks for the beginning or the end of a text (`^`, `$`, `\\A`, `\\z`)."""
+    return bool(_ANCHOR.search(_PLAIN.sub("", pattern)) or _EDGES.intersection(_PLAIN.findall(pattern)))
 
 
 def pattern_set(patterns: Sequence[str]) -> Callable[[str], Collection[int]]:
@@ -67,6 +78,11 @@ def route_glob(glob: str, *, exact: bool = False) -> Test:
         message = "`**` stands alone between slashes"
         raise ValueError(message)
     return _remembering(("(?s)" if exact else "(?is)") + "".join(map(_segment, segments)))
+
+
+def plain_path(path: str) -> str:
+    """A path without what many servers take as nothing: `//`, `/./`, `;x`, a slash at the end."""
+    return "/" + normpath(_PARAMETERS.sub("", path)).lstrip("/")
 
 
 def _segment(segment: str) -> str:

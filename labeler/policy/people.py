@@ -9,7 +9,10 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from labeler.deadline import shown
-from labeler.policy.base import Model, Name
+from labeler.errors import ContentError
+from labeler.notices.connect import address
+from labeler.policy.base import Model
+from labeler.policy.condition import AnySpoken
 from labeler.policy.document import Fault, fault
 from labeler.policy.words import Words
 from labeler.values import Place
@@ -41,8 +44,13 @@ def spelled(seconds: float) -> str:
 
 
 def _webhook(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.fragment:
+    try:
+        host = address(url).host
+        host.encode("idna")  # as the look-up does
+        sound = not urlsplit(url).fragment
+    except (ContentError, ValueError):
+        sound = False
+    if not sound:
         raise fault(Fault(f"'{shown(url)}' is no URL", "write for example https://desk.example.com/handoff"))
     return url
 
@@ -50,6 +58,7 @@ def _webhook(url: str) -> str:
 Period = Annotated[float, BeforeValidator(_period, json_schema_input_type=str), Field(gt=0)]
 """Seconds; written as `2h`, `90min`, `30s`."""
 Webhook = Annotated[str, AfterValidator(_webhook)]
+"""An http or https URL that notices can be sent to."""
 
 
 class Handoff(Model):
@@ -58,7 +67,7 @@ class Handoff(Model):
     words: Words
     """Said in every answer under the policy: how one gets to a person; a link may stand in it."""
     place: Place = "end"
-    asks: tuple[Name, ...] = ()
+    asks: AnySpoken = ()
     """Words by which a user asks for a person, as 「转人工」; then the webhook is told."""
     webhook: Webhook | None = None
     """Gets a POST with a JSON object for each such request; see docs/policies.md."""

@@ -17,8 +17,9 @@ from labeler.values import Because, Guarded, Stamp
 
 # Both begin with one set of characters, which is looked for three times as fast as several things are.
 _ENDS = re.compile(r"[。！？!?；;\n.](?:(?<!\.)|(?=\s))")
-_EMPTY = re.compile(r"[。！？!?；;\n.](?=\s*+(?:[^\w\s]|_))[\W_]*[。！？!?；;\n]")
+_RUN = re.compile(r"[。！？!?；;\n.][\W_]*+")
 """An end, and what follows it that is no sentence (`***`, `！！`)."""
+_CLOSING = "。！？!?；;\n"
 _BLOCK = 4096
 """Characters that are read in one go where nothing may be stopped."""
 _SHORT = 400
@@ -119,7 +120,6 @@ class AnswerReader:
         stopped = self._look(final=True) if self._rules else None
         if self._scanner is not None:
             self._stamps, self.because = self._extend(self._scanner.end())
-            self._scanner = None
         return stopped
 
     def _look(self, *, final: bool) -> Guarded | None:
@@ -147,7 +147,7 @@ class AnswerReader:
         rules = [rule for rule in self._rules if rule.worth_a_look(written)]
         if not rules:
             return False
-        return _any_in(rules, " ".join([*self._passage, _EMPTY.sub(_first, text)]))
+        return _any_in(rules, " ".join([*self._passage, _RUN.sub(_cut, text)]))
 
     def _last(self, text: str) -> tuple[int, list[str]]:
         """Where the last complete sentence ends, and as many of the last ones as a passage may have;
@@ -196,9 +196,13 @@ class AnswerReader:
         return guarded if rule.stops else None
 
 
-def _first(empty: re.Match[str]) -> str:
-    """The end itself, without what follows it."""
-    return f"{empty[0][0]} "
+def _cut(run: re.Match[str]) -> str:
+    """The end itself, without what follows it up to the last end; white space alone stays."""
+    found, rest = run[0], run[0][1:]
+    if not rest.strip():
+        return found
+    last = max(map(rest.rfind, _CLOSING))
+    return found if last < 0 else f"{found[0]} {rest[last + 1 :]}"
 
 
 def _any_in(rules: Iterable[Rule], written: str) -> bool:
