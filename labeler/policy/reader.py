@@ -17,8 +17,10 @@ from labeler.values import Because, Guarded, Stamp
 
 # Both begin with one set of characters, which is looked for three times as fast as several things are.
 _ENDS = re.compile(r"[。！？!?；;\n.](?:(?<!\.)|(?=\s))")
-_RUN = re.compile(r"[。！？!?；;\n.][\W_]*+")
+_RUN = re.compile(r"[。！？!?；;\n.][\W_]++")
 """An end, and what follows it that is no sentence (`***`, `！！`)."""
+_SIGN = re.compile(r"(?<=[。！？!?；;\n.\s])(?:[^\w\s]|_)")
+"""A sign that may be the first one of those; in most texts there is none."""
 _CLOSING = "。！？!?；;\n"
 _BLOCK = 4096
 """Characters that are read in one go where nothing may be stopped."""
@@ -147,7 +149,7 @@ class AnswerReader:
         rules = [rule for rule in self._rules if rule.worth_a_look(written)]
         if not rules:
             return False
-        return _any_in(rules, " ".join([*self._passage, _RUN.sub(_cut, text)]))
+        return _any_in(rules, " ".join([*self._passage, _filled(text)]))
 
     def _last(self, text: str) -> tuple[int, list[str]]:
         """Where the last complete sentence ends, and as many of the last ones as a passage may have;
@@ -194,6 +196,11 @@ class AnswerReader:
         guarded = Guarded(rule.policy, rule.guard, rule.action, words, " ".join(recent)[-_SHOWN:], text)
         self.guarded += (guarded,)
         return guarded if rule.stops else None
+
+
+def _filled(text: str) -> str:
+    """The text without sentences in which there is no word."""
+    return _RUN.sub(_cut, text) if _SIGN.search(text) else text
 
 
 def _cut(run: re.Match[str]) -> str:
