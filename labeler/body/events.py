@@ -162,7 +162,7 @@ class EventBody(Records):
         if found[1] and self._moulds:
             served = self._mould is not None and slot.last is self._mould.doc
             self._moulds = _MOULDS if served else self._moulds - 1
-            self._mould = mould(data, doc, self._plain)
+            self._mould = mould(data, doc, found, self._plain)
         return slot, found[1], doc
 
     def _single(self, data: bytes, doc: Any, found: tuple[int, str] | None) -> bytes:

@@ -25,15 +25,13 @@ class Mould(NamedTuple):
     doc: Any
 
 
-def mould(event: bytes, doc: Any, plain: Plain) -> Mould | None:
-    """The mould of a plain event, a line of data and its end; None where its text cannot be told apart.
+def mould(event: bytes, doc: Any, found: tuple[int, str], plain: Plain) -> Mould | None:
+    """The mould of a plain event, a line of data and its end, in which `plain` has found some text; None where
+    that cannot be told apart.
 
     Whatever JSON string stands in it instead, the event is plain and says that: a probe has shown that
     the dialect finds its text in this place, and nothing else of the event changes.
     """
-    found = plain(doc)
-    if found is None or not found[1]:
-        return None
     slot, text = found
     probe = "!" if text == "?" else "?"
     for string in (orjson.dumps(text), json.dumps(text).encode("ascii")):

@@ -7,7 +7,6 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any, TextIO
 
 from labeler.claims import Claims
@@ -15,10 +14,9 @@ from labeler.cli import add_config, config_path, policy_eval, policy_explain
 from labeler.config import Service, ServiceFile, load
 from labeler.errors import Problem
 from labeler.policy import Policy
-from labeler.policy.load import fails, is_shipped, shipped
+from labeler.policy.load import fails, is_shipped
 from labeler.policy.model import Example
 from labeler.policy.people import spelled
-from labeler.policy.policies import Source
 
 _EPILOG = """\
 examples:
@@ -108,18 +106,13 @@ def run_test(arguments: argparse.Namespace) -> int:
             total += 1
             differs, why = fails(policies, example, beside), ""
             claim = claims(example.route, "POST")
-            if claim.exempt and example.scenarios and not _comes_along(source):
+            if claim.exempt and example.scenarios and not is_shipped(source):
                 differs, why = (example.scenarios, ()), f" ({claim.path} is exempt: {claim.exempt})"
             failed += differs is not None
             place = source.document.problem(("examples", number), "", "")
             print(_result(f"{place.file}:{place.line}", _asked(example), differs) + why)
     print(f"{total} examples, {failed} failed")
     return 1 if failed else 0
-
-
-def _comes_along(source: Source) -> bool:
-    """Whether a policy is one of the package's, the strict ones and those of other jurisdictions among them."""
-    return Path(os.path.realpath(shipped())) in Path(source.document.path).parents
 
 
 def _asked(example: Example) -> str:

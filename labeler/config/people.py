@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 from labeler.config.units import Seconds
 from labeler.errors import PolicyError
 from labeler.policy.base import Form, Model, Name
+from labeler.policy.condition import HEADER_NAME, MEMBER_PATH
 from labeler.policy.document import Fault, fault
 from labeler.policy.patterns import name_glob
 from labeler.policy.people import Webhook
@@ -24,9 +25,8 @@ def _store(store: str) -> str:
     return store
 
 
-# The forms of `name` and `path` under `match: {header: …}` and `match: {field: …}`.
-HeaderName = Annotated[str, Form(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", "the name of a header: X-Session-Id")]
-FieldPath = Annotated[str, Form(r"[^.\s]+(\.[^.\s]+)*", "names with dots between them: metadata.session")]
+HeaderName = Annotated[str, Form(HEADER_NAME, "the name of a header: X-Session-Id")]
+FieldPath = Annotated[str, Form(MEMBER_PATH, "names with dots between them: metadata.session")]
 
 
 class Sessions(Model):

@@ -15,6 +15,10 @@ from labeler.policy.document import Fault, fault
 from labeler.policy.patterns import compile_pattern, is_anchored, plain_path, route_glob
 from labeler.policy.topics.fold import fold
 
+HEADER_NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+"""The form of a header's name (RFC 9110, 5.6.2)."""
+MEMBER_PATH = r"[^.\s]+(\.[^.\s]+)*"
+"""The form of a path to a member of a JSON object."""
 _STRANGE = "\ue000"
 """A text of which no expression speaks."""
 
@@ -81,14 +85,14 @@ class Valued(Model):
 class Header(Valued):
     """A request header: present, or with a value that fits the glob `value` or holds `pattern`."""
 
-    name: Annotated[str, Form(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", "the name of a header: X-Team")]
+    name: Annotated[str, Form(HEADER_NAME, "the name of a header: X-Team")]
     """Case does not matter."""
 
 
 class Member(Valued):
     """A field of the request's JSON: present, or with a value that fits the glob `value` or holds `pattern`."""
 
-    path: Annotated[str, Form(r"[^.\s]+(\.[^.\s]+)*", "names with dots between them: metadata.scene")]
+    path: Annotated[str, Form(MEMBER_PATH, "names with dots between them: metadata.scene")]
     """Names with dots between them, as `metadata.scene`; of a list every item is looked at."""
 
 

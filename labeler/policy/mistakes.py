@@ -41,11 +41,9 @@ def told(error: Any, fields: Callable[[], list[str]], *, variable: bool) -> tupl
         case "model_type":
             return "must be a mapping", f"its fields: {', '.join(fields())}"
         case "literal_error":
-            choices = _choices(asked["expected"])
-            meant = _MEANT.get(str(value).lower())
-            return _said(error), f"did you mean '{meant}'?" if meant in choices else nearest(
-                str(value), choices
-            )
+            choices, word = _choices(asked["expected"]), str(value)
+            meant = _MEANT.get(word.lower(), word)
+            return _said(error), nearest(meant if meant in choices else word, choices)
     return _said(error), ""
 
 
