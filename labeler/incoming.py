@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from typing import cast
 
 from starlette.types import Message, Receive, Scope
 
@@ -60,7 +59,8 @@ class Incoming:
         """Read the rest of a body that comes in pieces, the small ones of which are put together; the last
         message, and the size."""
         kept: list[bytes | bytearray] = [first]
-        size, message = len(first), cast("Message", {"type": "http.request", "more_body": True})
+        size = len(first)
+        message: Message = {"type": "http.request", "more_body": True}
         while message.get("more_body") and size <= limit:
             message = await self._receive()
             if message["type"] != "http.request":

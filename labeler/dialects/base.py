@@ -136,7 +136,7 @@ class Dialect(Protocol):
     def plain(self, doc: Any) -> tuple[int, str] | None:
         """(slot, text) of an event that carries text of one answer, or none at all (""), and nothing
         else that counts; None where it needs a closer look. Which of the two does not depend on the
-        text: events like it are read by their text alone (`body/mould.py`)."""
+        text, where there is some: events like it are read by that alone (`body/mould.py`)."""
         ...
 
     def chunk(self, like: Doc, slot: int, words: str) -> bytes:

@@ -11,6 +11,8 @@ from labeler.dialects.openai_picture import bears, entered, listed, pictures
 _CITED = (("start_index", False), ("end_index", True))
 _SPOKEN = frozenset({"", "text", "output_text"})
 _PICTURES = frozenset({"image_url", "image", "input_image", "output_image"})
+_FINE = (0, 200, "0", "200", "", "ok", "OK", "success", "Success", None)
+"""Codes of back ends that tell no error."""
 _BESIDE = ("image_url", "image", "b64_json")
 """Members that hold a picture in a part that may be a text; the first one does so in every part."""
 _SILENT = frozenset(
@@ -146,6 +148,3 @@ def told_off(doc: Doc) -> bool:
     if not isinstance(said, str) or any(isinstance(value, dict | list) for value in doc.values()):
         return False
     return doc.get("success") is False or ("code" in doc and doc["code"] not in _FINE)
-
-
-_FINE = (0, 200, "0", "200", "", "ok", "OK", "success", "Success", None)

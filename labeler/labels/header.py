@@ -32,9 +32,10 @@ def labeler_field(
 def _with_room(stamps: tuple[Stamp, ...]) -> str:
     words = stamps[0].words
     for stamp in stamps[1:]:
-        if len(longer := f"{words} {stamp.words}".encode()) > _WORDS:
+        longer = f"{words} {stamp.words}"
+        if len(longer.encode()) > _WORDS:
             break
-        words = longer.decode()
+        words = longer
     return words
 
 

@@ -38,7 +38,7 @@ _SCREEN = {"advanced": {"tune-content": "screen"}}
 """Makes libaom use its tools for screens (palettes, copies of blocks). Else it looks for itself whether a picture
 is one; pages of text often were, and are not any more when they have been coded once and are coded again."""
 _GROWN, _LABEL = 1.25, 4096
-"""A drawing that grows by so much, and by more than a label's bytes, is coded without the tools it once was."""
+"""A drawing that grows by so much, and by more than a label's bytes, lacks the tools with which it was coded before."""
 _BEST, _FINE, _LOW = 100, 85, 50
 """Drawings grow, the more the quicker, and most keep well with a lower quality unless they had the best one. Below
 the low one only the encoder's usual speed comes close enough to the picture as it was."""
